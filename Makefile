@@ -1,0 +1,54 @@
+# Short names for what people run. `make` alone lists them.
+VENV = .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-slow check format wheel zip demo cluster-test bench-dedup bench-crowd clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: ## make .venv with everything that running and testing need
+	@./submit.sh test --version >/dev/null
+
+test: ## all tests but the slow ones
+	./submit.sh test
+
+test-slow: ## the tests that take minutes each, those on a cluster among them
+	./submit.sh test -m slow
+
+check: setup ## ruff, its format, and mypy strict
+	tools/check.sh
+
+format: setup ## let ruff put the code in shape
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+wheel: setup ## build dist/*.whl
+	$(VENV)/python -m build --wheel
+
+zip: setup ## build/synlake.zip, for --py-files
+	$(VENV)/python tools/pack.py code
+
+demo: ## the whole pipeline on a synthetic pool
+	./submit.sh demo
+
+cluster-test: ## the pipeline on a standalone master with two workers: same release as in local mode
+	./submit.sh test -m cluster
+
+bench-crowd: setup ## Dawid-Skene and majority against crowd-kit, on synthetic votes
+	$(VENV)/python -m pip install -q -c constraints.txt -e '.[bench]'
+	$(VENV)/python benchmarks/crowd.py
+
+clean: ## remove .venv and all that was built; never a warehouse
+	rm -rf .venv .venv.lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+bench-dedup: setup ## deduplication against FAISS, imagededup and Spark's own read and write; an hour
+	$(VENV)/python -m pip install -q -e '.[bench]' -c constraints.txt
+	$(VENV)/python -m pip install -q --no-deps imagededup==0.3.3.post2 # its CNN wants torch; its hashes do not
+	$(VENV)/python benchmarks/dedup_pairs.py --n 1000000
+	$(VENV)/python benchmarks/dedup_pairs.py --n 1000000 --skew
+	$(VENV)/python benchmarks/dedup_pairs.py --grow 1000000 4000000 10000000
+	$(VENV)/python benchmarks/dedup_synsets.py --n 15000000
+	$(VENV)/python benchmarks/dedup_recall.py $(IMAGES) --plot build/recall.png
+
+IMAGES ?= ../shared/data/images

@@ -1,0 +1,27 @@
+"""Metadata, and the map from the folders of this repository to the one installed package."""
+
+from setuptools import setup
+
+#: Package → folder. The folders are short names that read well in a tree; importing goes through
+#: ``synlake.`` only, because PyPI has unrelated packages called ``conf`` and ``schemas``.
+PACKAGES = {
+    "synlake": "core",
+    "synlake.jobs": "jobs",
+    "synlake.methods": "methods",
+    "synlake.udfs": "udfs",
+    "synlake.schemas": "schemas",
+    "synlake.conf": "conf",
+    "synlake.queries": "queries",
+    "synlake.demo": "demo",
+}
+
+if __name__ == "__main__":  # tools/pack.py reads PACKAGES without building anything
+    setup(
+        packages=list(PACKAGES),
+        package_dir=PACKAGES,
+        package_data={
+            "synlake": ["py.typed"],
+            "synlake.conf": ["*.csv", "*.yaml", "*.conf", "*.properties"],
+            "synlake.queries": ["*.sql"],
+        },
+    )

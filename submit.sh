@@ -1,0 +1,432 @@
+#!/usr/bin/env bash
+# The one command of synlake: sets up .venv on first use, then calls spark-submit.
+# Runs with bash 3.2 (macOS): no associative arrays, no empty array expanded under `set -u`.
+set -euo pipefail
+
+# What is fetched beside the Python packages, through Spark's own resolver.
+DELTA=io.delta:delta-spark_4.2_2.13:4.4.0
+WORDNET=net.sf.extjwnl:extjwnl-data-wn30:1.2 # WordNet 3.0, whose offsets are ImageNet's ids
+
+usage() {
+  cat <<'HELP'
+usage: ./submit.sh [--master URL] [--conf FILE] [--dry-run] COMMAND [options]
+
+  --master URL   where Spark runs: local[*] (the default), spark://host:7077, yarn, k8s://https://host:6443
+  --conf FILE    a file of Spark properties; wins over conf/spark-defaults.conf
+  --dry-run      print the spark-submit command and run nothing
+  test [ARGS]    is a command too: runs the tests with pytest, in local mode
+
+  JAVA_HOME, PYTHON          the Java (17 or 21) and Python (3.10 to 3.13) to use
+  SYNLAKE_WORDNET            the dict folder of a WordNet 3.0 that is here already
+  SYNLAKE_EXECUTOR_PYTHON    Python on a cluster's nodes, same minor version as here (python3)
+
+HELP
+}
+
+main() {
+  root=$(folder_of_this_script)
+  venv=$root/.venv
+  share=$venv/share/synlake
+  scratch="" lock="" step_pid=""
+  parse "$@"
+  prepare
+  if [ -n "$dry_run" ]; then
+    print_command
+    return
+  fi
+  trap 'clean_up $?' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  trap 'exit 129' HUP
+  set_up
+  case $kind in
+    help) run_help ;;
+    test) run_tests ;;
+    python) "${words[@]}" ;;
+    spark) run_spark ;;
+  esac
+}
+
+folder_of_this_script() { # through symbolic links; `readlink -f` is missing on older macOS
+  local path=${BASH_SOURCE[0]} link
+  while [ -L "$path" ]; do
+    link=$(readlink "$path")
+    case $link in
+      /*) path=$link ;;
+      *) path=$(dirname "$path")/$link ;;
+    esac
+  done
+  cd "$(dirname "$path")" >/dev/null && pwd -P
+}
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() { # CODE MESSAGE [LINE…]; the codes are those of core/errors.py
+  local code=$1
+  printf 'submit.sh: error: %s\n' "$2" >&2
+  shift 2
+  [ $# -eq 0 ] || printf '  %s\n' "$@" >&2
+  exit "$code"
+}
+
+# --- the command line -------------------------------------------------------------------------------
+
+parse() { # sets master, conf, dry_run, kind and the array arguments, which begins with the command
+  master='local[*]' conf="" dry_run=""
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --master | --conf)
+        [ $# -ge 2 ] || fail 2 "$1 needs a value" "next: ./submit.sh --help"
+        if [ "$1" = --master ]; then master=$2; else conf=$2; fi
+        shift
+        ;;
+      --master=*) master=${1#*=} ;;
+      --conf=*) conf=${1#*=} ;;
+      --dry-run) dry_run=yes ;;
+      -h | --help | --version) break ;;
+      -*) fail 2 "unknown option before the command: $1" "next: ./submit.sh --help" ;;
+      *) break ;;
+    esac
+    shift
+  done
+  kind=$(kind_of "$@")
+  [ $# -gt 0 ] || set -- --help
+  arguments=("$@")
+  check_master
+  [ -z "$conf" ] || conf=$(absolute_file "$conf")
+}
+
+check_master() {
+  case $master in
+    local | local\[*\] | local-cluster\[*\]) where=local ;;
+    spark://*) where=standalone ;;
+    yarn) where=yarn ;;
+    k8s://*) where=kubernetes ;;
+    *) fail 2 "--master $master: wanted local[N], spark://host:port, yarn or k8s://https://host:port" ;;
+  esac
+}
+
+absolute_file() {
+  if ! { [ -f "$1" ] && [ -r "$1" ]; }; then
+    fail 2 "--conf $1: no such file, or it cannot be read" \
+      "wanted a file of Spark properties, one 'spark.some.key value' a line"
+  fi
+  printf '%s/%s\n' "$(cd "$(dirname "$1")" >/dev/null && pwd)" "$(basename "$1")"
+}
+
+kind_of() { # ARGUMENTS: what runs them: help or python (no JVM), test or spark
+  local argument
+  case ${1:-} in
+    "" | -*) echo help && return ;;
+    test) echo test && return ;;
+  esac
+  for argument in "$@"; do
+    case $argument in
+      -h | --help) echo help && return ;;
+    esac
+  done
+  case "$1 $*" in
+    sql*" --engine duckdb"* | sql*" --engine=duckdb"*) echo python ;;
+    *) echo spark ;;
+  esac
+}
+
+# --- the command that does the work --------------------------------------------------------------------
+
+prepare() { # sets the arrays variables (NAME=VALUE) and words (the command)
+  # A SPARK_HOME from elsewhere would bring another version.
+  variables=("SPARK_HOME=$share/spark" "SPARK_CONF_DIR=$(conf_folder)" "PYSPARK_DRIVER_PYTHON=$venv/bin/python")
+  if [ "$where" = local ]; then
+    # Executors are this machine. Loopback only: works without a network, and nobody else can connect.
+    variables+=("PYSPARK_PYTHON=$venv/bin/python" "SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1}")
+  else
+    variables+=("PYSPARK_PYTHON=${SYNLAKE_EXECUTOR_PYTHON:-python3}")
+  fi
+  case $kind in
+    help | python) words=("$venv/bin/python" -m synlake.jobs) ;;
+    test) words=("$venv/bin/python" -m pytest) ;;
+    spark) prepare_spark_submit ;;
+  esac
+  [ "$kind" != test ] || unset 'arguments[0]'
+  # An empty array counts as unset in bash 3.2.
+  words+=(${arguments[@]+"${arguments[@]}"})
+}
+
+prepare_spark_submit() {
+  words=("$share/spark/bin/spark-submit" --master "$master" --name synlake --jars "$share/jars/*.jar")
+  # Spark reads only one properties file unless told to read its defaults as well.
+  [ -z "$conf" ] || words+=(--properties-file "$conf" --load-spark-defaults)
+  # In local mode nothing is shipped: .venv imports the code from the folders here.
+  [ "$where" = local ] || ship
+  words+=("$root/jobs/__main__.py")
+}
+
+conf_folder() { # ours, unless the user's own was made for Delta: without its settings no table can be read
+  if grep -qs DeltaSparkSessionExtension "${SPARK_CONF_DIR:-}/spark-defaults.conf"; then
+    printf '%s\n' "$SPARK_CONF_DIR"
+  else
+    printf '%s\n' "$root/conf"
+  fi
+}
+
+# What executors elsewhere need, so that a job fetches nothing from the network:
+#   synlake.zip         our code; on the Python path of the driver and of executors by --py-files
+#   environment.tar.gz  the Python packages of .venv; Spark unpacks it into a folder of that name in the
+#                       working folder of each executor (PATH#NAME would choose another, but Spark takes
+#                       the # for part of the name where PATH has a space)
+# The same for standalone, YARN and Kubernetes in client mode: the driver, or YARN's cache, serves both.
+# A node brings Spark 4.2 and a Python of the same minor version and platform as the driver's. A virtual
+# environment would not do: its interpreter is a link to the driver machine's.
+ship() {
+  words+=(--py-files "$root/build/synlake.zip")
+  words+=(--archives "$root/build/environment.tar.gz")
+  words+=(--conf spark.executorEnv.PYTHONPATH=environment.tar.gz)
+  if [ "$where" = kubernetes ]; then
+    words+=(--deploy-mode client) # the driver is here; executors are pods of an image that FILE names
+    grep -qsE '^[[:space:]]*spark\.kubernetes\.(executor\.)?container\.image' "$conf" || no_image
+  fi
+}
+
+no_image() {
+  local message="Kubernetes needs the image of its executors: Spark 4.2 with Python as on this machine"
+  local next="next: --conf FILE, with a line 'spark.kubernetes.container.image registry/image:tag' in FILE"
+  [ -n "$dry_run" ] || fail 2 "$message" "$next"
+  say "submit.sh: note: $message"
+  say "  $next"
+}
+
+print_command() {
+  local word line=env
+  for word in "${variables[@]}" "${words[@]}"; do
+    line="$line $(quoted "$word")"
+  done
+  printf '%s\n' "$line"
+}
+
+quoted() { # for a shell to read; printf %q differs between versions of bash
+  local apostrophe="'" escaped="'\\''"
+  case $1 in
+    *[!A-Za-z0-9_./:=,@%+-]* | "") printf "'%s'" "${1//$apostrophe/$escaped}" ;;
+    *) printf '%s' "$1" ;;
+  esac
+}
+
+# --- running ----------------------------------------------------------------------------------------
+
+run_help() {
+  [ "${arguments[0]}" != --help ] || usage
+  "${words[@]}"
+}
+
+run_tests() {
+  set_up_tests
+  export "${variables[@]}"
+  cd "$root"
+  "${words[@]}"
+}
+
+# spark-submit gives a Python driver no stdin, and merges its stdout with its stderr and the JVM's words.
+# So all of that goes to stderr, and data takes pipes of its own: $SYNLAKE_STDOUT and $SYNLAKE_STDIN.
+run_spark() {
+  find_java
+  [ "$where" = local ] || "$venv/bin/python" "$root/tools/pack.py" code environment
+  export "${variables[@]}"
+  scratch=$(mktemp -d "${TMPDIR:-/tmp}/synlake.XXXXXX")
+  open_stdin
+  mkfifo "$scratch/stdout"
+  cat "$scratch/stdout" &
+  reader=$!
+  # The write end only: when the reader leaves (| head), the driver is told by a broken pipe.
+  exec 9>"$scratch/stdout" 7>&2
+  export SYNLAKE_STDOUT=$scratch/stdout
+  [ ! -t 2 ] || export SYNLAKE_STDERR_IS_TTY=1
+  local code=0
+  # The driver's words arrive on spark-submit's stdout. Its stderr is the JVM's own, and loses the line
+  # that Java prints at every start about a module which Spark asks for.
+  "${words[@]}" 2>&1 >&7 7>&- 9>&- | grep -v --line-buffered 'Using incubator modules' >&7 || code=${PIPESTATUS[0]}
+  exec 9>&-
+  wait "$reader" || true # the last bytes; it fails where our own reader left early
+  return "$code"
+}
+
+open_stdin() { # SYNLAKE_STDIN: the terminal, or a relay that reads nothing unless the driver opens it
+  if [ -t 0 ]; then
+    export SYNLAKE_STDIN=/dev/tty
+  elif { exec 8<&0; } 2>/dev/null; then
+    mkfifo "$scratch/stdin"
+    cat <&8 2>/dev/null >"$scratch/stdin" & # waits in opening until the driver opens the other end; clean_up ends it
+    stdin_relay=$!
+    disown "$stdin_relay" # so that the shell does not report its end
+    exec 8<&-
+    export SYNLAKE_STDIN=$scratch/stdin
+  fi
+}
+
+clean_up() { # at every exit, with the exit code; what was started is ended, what is temporary removed
+  trap '' INT TERM HUP
+  exec 9>&- || true
+  [ -z "${stdin_relay:-}" ] || kill "$stdin_relay" 2>/dev/null || true
+  [ -z "$step_pid" ] || kill "$step_pid" 2>/dev/null || true
+  # Renamed first, since a relay that starts late would make a file of its own in a folder half removed.
+  [ -z "$scratch" ] || { mv "$scratch" "$scratch.done" && rm -rf "$scratch.done"; } || true
+  [ -z "$lock" ] || rm -rf "$lock"
+  exit "$1"
+}
+
+# --- setting up -------------------------------------------------------------------------------------
+
+set_up() {
+  local stamp
+  stamp=$(stamp_of_sources)
+  if is_current .ready "$stamp"; then return; fi
+  find_python
+  find_java
+  take_lock
+  # Another first use may have made it while this one waited.
+  if ! is_current .ready "$stamp"; then make_venv "$stamp"; fi
+  release_lock
+}
+
+set_up_tests() {
+  local stamp
+  stamp=$(stamp_of_sources)
+  if is_current .ready-test "$stamp"; then return; fi
+  take_lock
+  say "setting up (first test): pytest and its kind …"
+  step "$venv/bin/python" -m pip install -q -e "${root}[test]" -c "$root/constraints.txt"
+  printf '%s\n' "$stamp" >"$venv/.ready-test"
+  release_lock
+}
+
+stamp_of_sources() { # what .venv is made from; a folder that moved needs a new one too
+  printf '%s %s %s %s\n' "$(cat "$root"/{setup.py,pyproject.toml,constraints.txt} | cksum)" "$DELTA" "$WORDNET" "$root"
+}
+
+is_current() { # NAME STAMP: was .venv completed from these very sources, and is its Python still there?
+  [ -x "$venv/bin/python" ] && [ "$(cat "$venv/$1" 2>/dev/null)" = "$2" ]
+}
+
+make_venv() { # STAMP. From nothing: a half-made one is not worth repairing, since pip's cache makes this quick
+  local coordinates=$DELTA
+  [ -n "${SYNLAKE_WORDNET:-}" ] || coordinates=$DELTA,$WORDNET
+  rm -rf "$venv"
+  mkdir -p "$venv"
+  say "setting up (first use): 1/3 $("$python" --version) in $venv …"
+  step "$python" -m venv "$venv"
+  say "setting up (first use): 2/3 Python packages; a few minutes …"
+  step "$venv/bin/python" -m pip install -q -e "$root" -c "$root/constraints.txt"
+  mkdir -p "$share" # with one name for pyspark's folder, whatever the version of Python
+  ln -s "$("$venv/bin/python" -c 'import pyspark; print(*pyspark.__path__)')" "$share/spark"
+  say "setting up (first use): 3/3 Delta Lake and WordNet 3.0 …"
+  fetch "$coordinates"
+  printf '%s\n' "$1" >"$venv/.ready" # last: says that all of the above is complete
+}
+
+fetch() { # COORDINATES; Spark downloads into a folder of its own, and tools/fetch.py keeps what is needed
+  local ivy=$venv/ivy
+  step env "SPARK_HOME=$share/spark" "SPARK_CONF_DIR=$root/conf" SPARK_LOCAL_IP=127.0.0.1 \
+    "PYSPARK_PYTHON=$venv/bin/python" "PYSPARK_DRIVER_PYTHON=$venv/bin/python" \
+    "$share/spark/bin/spark-submit" --packages "$1" --conf "spark.jars.ivy=$ivy" \
+    "$root/tools/fetch.py" "$ivy/jars" "$share/spark/jars" "$share"
+  rm -rf "$ivy"
+}
+
+step() { # COMMAND…, with its words in a log, whose end is shown if it fails
+  local log=$venv/setup.log
+  "$@" >>"$log" 2>&1 &
+  step_pid=$!
+  printf '%s\n' "$step_pid" >"$lock/step" # it may outlive a killed submit.sh; the lock holds as long
+  if ! wait "$step_pid"; then
+    step_pid=""
+    set_up_failed "$log"
+  fi
+  step_pid=""
+}
+
+set_up_failed() { # LOG
+  local what="the set-up failed"
+  if grep -qE 'NewConnectionError|ConnectTimeout|getaddrinfo|Host .* not found' "$1"; then
+    what="no network, which the set-up needs this once"
+  fi
+  tail -n 12 "$1" | cut -c 1-200 | sed 's/^/  | /' >&2
+  fail 4 "$what; the log above is the end of $1" \
+    "next: check the connection, then run the same command again"
+}
+
+# --- one set-up at a time ---------------------------------------------------------------------------
+
+take_lock() {
+  local is_said=""
+  until mkdir "$root/.venv.lock" 2>/dev/null; do
+    [ -w "$root" ] || fail 4 "$root cannot be written to: the set-up makes .venv there"
+    if is_lock_alive; then
+      [ -n "$is_said" ] || say "waiting for another set-up of $venv"
+      is_said=yes
+      sleep 1
+    else # left by a set-up that was killed; whoever renames it first takes over
+      mv "$root/.venv.lock" "$root/.venv.lock.$$" 2>/dev/null && rm -rf "$root/.venv.lock.$$"
+    fi
+  done
+  lock=$root/.venv.lock
+  printf '%s\n' $$ >"$lock/pid"
+}
+
+is_lock_alive() {
+  local pid attempt
+  for attempt in 1 2 3; do # between mkdir and the pid there is a moment
+    # shellcheck disable=SC2013 # one word a file
+    for pid in $(cat "$root"/.venv.lock/{pid,step} 2>/dev/null); do
+      kill -0 "$pid" 2>/dev/null && return 0
+    done
+    [ -s "$root/.venv.lock/pid" ] && return 1
+    sleep "$attempt"
+  done
+  return 1
+}
+
+release_lock() {
+  rm -rf "$lock"
+  lock=""
+}
+
+# --- what must be on the machine --------------------------------------------------------------------
+
+find_python() { # sets python; python3 first, since that is what a cluster's nodes are asked for too
+  local candidate
+  for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python3.10; do
+    if is_python_usable "$candidate"; then
+      python=$candidate
+      return
+    fi
+    [ "$candidate" != "${PYTHON:-}" ] || break # asked for by name: no other will do
+  done
+  fail 4 "no usable Python: wanted 3.10 to 3.13 with venv; found ${PYTHON:-python3}: $(version_of_python "${PYTHON:-python3}")" \
+    "Debian, Ubuntu:  sudo apt-get install python3 python3-venv" \
+    "Fedora:          sudo dnf install python3.13" \
+    "macOS:           brew install python@3.13" \
+    "or name one:     PYTHON=/path/to/python3.12 ./submit.sh …"
+}
+
+is_python_usable() {
+  "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' >/dev/null 2>&1
+}
+
+version_of_python() {
+  "$1" -c 'import sys; print("version %d.%d" % sys.version_info[:2])' 2>/dev/null || echo none
+}
+
+find_java() { # as spark-submit does: JAVA_HOME, else the PATH
+  local java=java from="on the PATH" version
+  if [ -n "${JAVA_HOME:-}" ]; then java=$JAVA_HOME/bin/java from="JAVA_HOME=$JAVA_HOME"; fi
+  version=$("$java" -version 2>&1 | sed -n 's/^.* version "\([0-9]*\).*/\1/p' | head -n 1) || true
+  case $version in
+    17 | 21) return ;;
+  esac
+  fail 4 "no usable Java: wanted 17 or 21; found ${version:-none} ($from)" \
+    "Debian, Ubuntu:  sudo apt-get install openjdk-21-jre-headless   (Debian 12: openjdk-17-jre-headless)" \
+    "Fedora:          sudo dnf install java-21-openjdk-headless" \
+    "macOS:           brew install openjdk@21 && export JAVA_HOME=\$(brew --prefix openjdk@21)" \
+    "or name one:     JAVA_HOME=/path/to/jdk-21 ./submit.sh …"
+}
+
+main "$@"

@@ -1,0 +1,145 @@
+"""The set-up of a first use. Python, Java and Spark are stand-ins, see conftest.py."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+INSTALL_HINTS = ("Debian, Ubuntu:", "apt-get install", "Fedora:", "dnf install", "macOS:", "brew install")
+
+
+def java(checkout, version: str) -> Path:
+    path = checkout.stubs / f"jdk-{version}/bin/java"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!/usr/bin/env bash\necho 'openjdk version \"{version}\" 2025-01-01' >&2\n")
+    path.chmod(0o755)
+    return path.parent.parent
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_first_use_says_its_steps_and_later_ones_say_nothing(checkout) -> None:
+    first = checkout.run("--help")
+    assert first.returncode == 0, first.stderr
+    assert [step in first.stderr for step in ("1/3", "2/3", "3/3")] == [True] * 3
+    assert "help of synlake" in first.stdout
+    n_calls = len(checkout.calls())
+    second = checkout.run("--help")
+    assert second.stderr == ""
+    assert len(checkout.calls()) == n_calls + 1, "one Python, and it prints the help"
+
+
+def test_packages_are_installed_with_the_constraints(checkout) -> None:
+    checkout.run("--help")
+    assert checkout.calls("pip install") == [
+        f"python -m pip install -q -e {checkout.root} -c {checkout.root}/constraints.txt"
+    ]
+
+
+@pytest.mark.parametrize("name", ["setup.py", "pyproject.toml", "constraints.txt"])
+def test_a_change_of_what_it_is_made_from_sets_up_again(checkout, name: str) -> None:
+    checkout.run("--help")
+    (checkout.root / name).write_text("changed\n")
+    assert "setting up" in checkout.run("--help").stderr
+
+
+def test_a_moved_checkout_sets_up_again(checkout) -> None:
+    checkout.run("--help")
+    checkout.root = checkout.root.rename(checkout.root.with_name("moved"))
+    assert "setting up" in checkout.run("--help").stderr
+
+
+def test_wordnet_that_is_here_already_is_not_fetched(checkout) -> None:
+    checkout.run("--help", SYNLAKE_WORDNET="/some/dict")
+    (fetch,) = checkout.calls("--packages")
+    assert "delta-spark" in fetch
+    assert "wn30" not in fetch
+
+
+@pytest.mark.parametrize("n_seconds", [0.0, 0.3])
+def test_killed_half_way(checkout, n_seconds: float) -> None:
+    process = checkout.start("--help", PIP_SECONDS=1)
+    wait_until(lambda: checkout.calls("pip install"))
+    time.sleep(n_seconds)
+    os.kill(process.pid, signal.SIGKILL)  # pip goes on: its parent cannot end it any more
+    process.wait()
+    again = checkout.run("--help")
+    assert again.returncode == 0, again.stderr
+    assert "3/3" in again.stderr
+    assert not (checkout.root / ".venv.lock").exists()
+
+
+def test_interrupted_half_way(checkout) -> None:
+    process = checkout.start("--help", PIP_SECONDS=60)
+    wait_until(lambda: checkout.calls("pip install"))
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(20) == 130
+    assert not (checkout.root / ".venv.lock").exists()
+    assert checkout.run("--help").returncode == 0
+
+
+def test_two_first_uses_at_once_make_one_environment(checkout) -> None:
+    processes = [checkout.start("--help", PIP_SECONDS=1) for _ in range(3)]
+    for process in processes:
+        assert "help of synlake" in process.communicate(timeout=60)[0]
+        assert process.returncode == 0
+    assert len(checkout.calls("pip install")) == 1
+
+
+def test_no_network(checkout) -> None:
+    done = checkout.run("demo", PIP_CODE=1, PIP_SAYS="broken by NewConnectionError")
+    assert done.returncode == 4
+    assert "| pip says: broken by NewConnectionError" in done.stderr
+    assert "error: no network" in done.stderr
+    assert "next: " in done.stderr
+    assert checkout.run("--help").returncode == 0, "and with a network all is well"
+
+
+@pytest.mark.parametrize("version", ["25.0.1", "11.0.2", "1.8.0_392"])
+def test_wrong_java(checkout, version: str) -> None:
+    home = java(checkout, version)
+    done = checkout.run("demo", JAVA_HOME=home)
+    assert done.returncode == 4
+    assert f"wanted 17 or 21; found {version.split('.')[0]} (JAVA_HOME={home})" in done.stderr
+    assert all(hint in done.stderr for hint in INSTALL_HINTS)
+    assert checkout.calls("-m pip") == [], "said before anything is downloaded"
+
+
+def test_wrong_java_after_the_set_up(checkout) -> None:
+    checkout.run("--help")
+    assert checkout.run("demo", JAVA_HOME=java(checkout, "25")).returncode == 4
+
+
+def test_right_java(checkout) -> None:
+    assert checkout.run("demo", JAVA_HOME=java(checkout, "21.0.2")).returncode == 0
+
+
+def test_no_java(checkout) -> None:
+    (checkout.stubs / "bin/java").unlink()
+    done = checkout.run("demo")
+    assert done.returncode == 4
+    assert "found none (on the PATH)" in done.stderr
+
+
+def test_no_python(checkout) -> None:
+    (checkout.stubs / "bin/python3").unlink()
+    done = checkout.run("demo")
+    assert done.returncode == 4
+    assert "wanted 3.10 to 3.13" in done.stderr
+    assert all(hint in done.stderr for hint in INSTALL_HINTS)
+
+
+def test_a_python_asked_for_by_name_is_not_replaced(checkout) -> None:
+    done = checkout.run("demo", PYTHON="/nowhere/python3.12")
+    assert done.returncode == 4
+    assert "/nowhere/python3.12" in done.stderr
