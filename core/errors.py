@@ -1,0 +1,100 @@
+"""One tree of errors, each branch with its exit code.
+
+=====  =========================================================================
+code   meaning
+=====  =========================================================================
+0      done (also: nothing to do)
+1      a fault in synlake itself; the traceback is shown
+2      usage: a flag, a command or a configuration key is wrong
+3      input: a file, folder, column or row that was given cannot be used
+4      environment: Java, network, disk, permissions
+5      conflict: the name is taken, or another process got there first
+6      the warehouse was written by a newer synlake
+130    interrupted
+=====  =========================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SynlakeError(Exception):
+    """A fault with an exit code. Its text says where, what was given, what was wanted, what to do next."""
+
+    exit_code = 1
+
+
+class UsageError(SynlakeError):
+    """A flag, command or configuration value that cannot be used."""
+
+    exit_code = 2
+
+
+class InputError(SynlakeError):
+    """A file, folder, column or row that cannot be used."""
+
+    exit_code = 3
+
+
+class EnvironmentFault(SynlakeError):
+    """The machine is not able: disk full, no permission, no network, no WordNet."""
+
+    exit_code = 4
+
+
+class ConflictError(SynlakeError):
+    """The name is taken, or another process got there first."""
+
+    exit_code = 5
+
+
+class WarehouseVersionError(SynlakeError):
+    """The warehouse was written by a newer synlake than this one."""
+
+    exit_code = 6
+
+
+class ContractError(SynlakeError):
+    """A table would break its schema, key or rules: a fault of synlake, never of its user."""
+
+    def __init__(self, table: str, faults: Sequence[str]) -> None:
+        lines = "\n".join(f"  - {fault}" for fault in faults)
+        super().__init__(f"table {table} breaks its contract:\n{lines}")
+        self.faults = tuple(faults)
+
+
+#: What the JVM or the operating system says, and what that means to a user. First match wins.
+_PLATFORM_FAULTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("No space left on device", "Disk quota exceeded", "[Errno 28]"),
+        "the disk is full",
+        "free some space, or choose another place with --warehouse; then run the same command again",
+    ),
+    (
+        ("Permission denied", "AccessDeniedException", "Read-only file system", "[Errno 13]"),
+        "permission denied",
+        "check who owns the folder, or choose another one with --warehouse",
+    ),
+    (
+        ("Mkdirs failed to create", "ParentNotDirectoryException", "Not a directory", "Cannot create"),
+        "a folder cannot be made there",
+        "choose another place with --warehouse",
+    ),
+    (
+        ("OutOfMemoryError", "Java heap space"),
+        "the JVM ran out of memory",
+        "give it more with spark.driver.memory / spark.executor.memory in a file passed as --conf",
+    ),
+)
+
+
+def platform_fault(error: BaseException) -> EnvironmentFault | None:
+    """The user's version of a fault of the machine, or None where ``error`` is something else."""
+    text = str(error)
+    for signs, what, next_step in _PLATFORM_FAULTS:
+        sign = next((sign for sign in signs if sign in text), None)
+        if sign is not None:
+            where = next((line.strip(" :\t") for line in text.splitlines() if sign in line), sign)
+            return EnvironmentFault(f"{what}: {where[:300]}\n  next: {next_step}")
+    return None

@@ -1,0 +1,27 @@
+"""Faults in what a user gave, listed together: all kinds of them at once, each with its number and a sample."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from synlake.errors import InputError
+
+#: Keys shown of each kind.
+SAMPLE = 3
+
+
+def raise_listed(faults: DataFrame, where: str, next_step: str) -> None:
+    """Raise one :class:`InputError` where ``faults`` (``fault, key``, one row a fault) has rows; else return."""
+    kinds = Window.partitionBy("fault")
+    shown = (
+        faults.withColumn("n", F.count(F.lit(1)).over(kinds))
+        .withColumn("turn", F.row_number().over(kinds.orderBy("key")))
+        .where(F.col("turn") <= SAMPLE)
+        .groupBy("fault", "n")
+        .agg(F.array_sort(F.collect_list("key")).alias("keys"))
+        .orderBy("fault")
+    )
+    lines = [f"  - {row['fault']}: {row['n']}, such as {', '.join(row['keys'])}" for row in shown.collect()]
+    if lines:
+        raise InputError(f"{where}:\n" + "\n".join(lines) + f"\n  next: {next_step}")

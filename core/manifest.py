@@ -1,0 +1,82 @@
+"""A release on one page: ``release_manifest.json``, the same text for the same release on any machine.
+
+It is a function of the release's rows and of its row in ``releases``, so it can be made again and compared.
+The *seal* beside it lists the data files as they were written here, to find a changed byte without decoding.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake import registry, tables, textfiles
+from synlake.tables import Warehouse
+
+#: Raised when the keys of the manifest change their meaning.
+MANIFEST_VERSION = 1
+
+
+def path_of(release: str) -> str:
+    """Where the manifest of a release is, below the warehouse."""
+    return f"manifests/{release}/release_manifest.json"
+
+
+def seal_path_of(release: str) -> str:
+    """Where the list of a release's data files is, below the warehouse."""
+    return f"manifests/{release}/release_files.json"
+
+
+def as_text(content: Mapping[str, Any]) -> str:
+    """Canonical JSON: keys sorted, one a line, so that two manifests can be compared with ``diff``."""
+    return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
+def class_counts(images: DataFrame) -> dict[str, dict[str, int]]:
+    """Images by class and split; as many entries as there are classes."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in images.groupBy("label", "split").agg(F.count(F.lit(1)).alias("n")).collect():
+        counts.setdefault(row["label"], {})[row["split"]] = row["n"]
+    return counts
+
+
+def build(row: Mapping[str, Any], by_class: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """The manifest, from the release's row in ``releases`` and its images by class and split."""
+    return {
+        "manifest_version": MANIFEST_VERSION,
+        "release": row["release"],
+        "kind": row["kind"],
+        "parent": row["parent"],
+        "reason": row["reason"],
+        "frozen_at": _utc(row["frozen_at"]),
+        "synlake_version": row["synlake_version"],
+        "content_checksum": row["content_checksum"],
+        "tables": dict(row["table_checksums"]),
+        "n_images": row["n_images"],
+        "n_classes": row["n_synsets"],
+        "counts": dict(row["counts"]),
+        "classes": {label: dict(splits) for label, splits in by_class.items()},
+        "input_versions": dict(row["input_versions"]),
+        "config": json.loads(row["config"]),
+    }
+
+
+def seal(warehouse: Warehouse, release: str) -> dict[str, Any]:
+    """sha256 and size of every data file in the release's folders, by path below the warehouse."""
+    found: dict[str, Any] = {}
+    for table in registry.ROW_TABLES:
+        folder = f"{table}/release={release}"
+        if not textfiles.exists(warehouse, folder):
+            continue  # a table without rows of this release
+        for row in tables.file_checksums(warehouse, folder).collect():
+            found[f"{folder}/{row['name']}"] = {"sha256": row["sha256"], "size_bytes": row["size_bytes"]}
+    return found
+
+
+def _utc(moment: dt.datetime) -> str:
+    """ISO 8601, UTC; Spark hands times over without their zone, in that of this machine."""
+    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

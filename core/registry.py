@@ -1,0 +1,128 @@
+"""Registering a release: of any number of freezes under one name, killed or concurrent, exactly one wins.
+
+A freeze first *claims* the name: it commits a growing number (Delta's transaction identifier) to each table
+it will write. Delta skips a commit whose number is below the newest, so nothing of an older freeze, however
+late, can land after a newer claim. The claim is checked against the registry afterwards, what an unfinished
+freeze left behind is taken out, the rows are added, and the row in ``releases``, one atomic commit, makes
+them a release. A freeze that was killed leaves no release, and the next one under its name takes over.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake import tables
+from synlake.errors import ConflictError, InputError
+from synlake.tables import Warehouse
+
+#: The tables that hold the rows of releases.
+ROW_TABLES = ("release_images", "release_synsets", "release_hierarchy")
+_TABLES = ("releases", *ROW_TABLES)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to freeze ``release``, until somebody claims it later. ``number`` is even."""
+
+    release: str
+    number: int
+
+    def options(self, step: int = 0) -> dict[str, str]:
+        """Write options under which Delta refuses what an older claim writes."""
+        return {"txnAppId": f"freeze:{self.release}", "txnVersion": str(self.number + step)}
+
+
+def check_is_free(warehouse: Warehouse, release: str) -> None:
+    """Raise :class:`ConflictError` where the name is frozen already, or one that SQL would not tell from it."""
+    same = F.lower(F.regexp_replace("release", r"\W", "_")) == schema_name(release)
+    known = tables.read_or_empty(warehouse, "releases").where(same).select("release").first()
+    if known is not None:
+        raise ConflictError(
+            f"--release {release}: {known['release']} is frozen already, and a frozen release never changes\n"
+            "  next: choose another name"
+        )
+
+
+def schema_name(release: str) -> str:
+    """The SQL schema of a release: Spark's catalog knows no dots, dashes or capitals in one.
+
+    >>> schema_name("v1.0-Beta")
+    'v1_0_beta'
+    """
+    return re.sub(r"\W", "_", release).lower()
+
+
+def claim(warehouse: Warehouse, release: str) -> Claim:
+    """Claim the name, and clear what an unfinished freeze left under it."""
+    check_is_free(warehouse, release)
+    newest = max(tables.last_transaction(warehouse, t, f"freeze:{release}") for t in _TABLES)
+    # Microseconds and three random digits: unique in practice, and later claims are larger.
+    now = (time.time_ns() // 1000) * 1000 + random.randrange(1000)
+    mine = Claim(release, max(now, newest + 1) // 2 * 2 + 2)
+    for table in _TABLES:
+        tables.fence(warehouse, table, mine.options())
+    check_is_free(warehouse, release)  # nobody can register under an older claim from here on
+    for table in ROW_TABLES:
+        tables.discard_unfinished(warehouse, table, f"release = '{release}'")
+    return mine
+
+
+def add_rows(warehouse: Warehouse, mine: Claim, table: str, rows: DataFrame) -> int:
+    """Add the rows of the claimed release to a table."""
+    return tables.append(warehouse, table, rows, options=mine.options(1))
+
+
+def register(warehouse: Warehouse, mine: Claim, row: DataFrame) -> None:
+    """Make it a release; :class:`ConflictError` where a newer claim came between."""
+    tables.append(warehouse, "releases", row, options=mine.options(1))
+    won = tables.read(warehouse, "releases").where(
+        (F.col("release") == mine.release) & (F.col("freeze_id") == mine.number)
+    )
+    if won.isEmpty():
+        raise ConflictError(
+            f"--release {mine.release}: another freeze under this name began later and goes on\n"
+            "  next: wait for it, or choose another name"
+        )
+
+
+def unrecorded(warehouse: Warehouse, release: str, stage: str) -> dict[str, Any] | None:
+    """The row of a release that ``stage`` registered, and was killed before its run was recorded; or None."""
+    known = tables.read_or_empty(warehouse, "releases").where(F.col("release") == release).first()
+    if known is None:
+        return None
+    runs = tables.read_or_empty(warehouse, "stage_runs").where(F.col("stage") == stage)
+    recorded = runs.where(F.get_json_object("config", "$.release") == release)
+    return known.asDict(recursive=True) if recorded.isEmpty() else None
+
+
+def rows_of(warehouse: Warehouse, release: str) -> Mapping[str, DataFrame]:
+    """The rows of a release by table, without the columns that only say which release it is."""
+    return {
+        table: tables.read(warehouse, table).where(F.col("release") == release).drop("release")
+        for table in ROW_TABLES
+    }
+
+
+def row_of(warehouse: Warehouse, release: str) -> dict[str, Any]:
+    """The row of a release; :class:`InputError` names the ones there are."""
+    known = tables.read_or_empty(warehouse, "releases")
+    row = known.where(F.col("release") == release).first()
+    if row is None:
+        names = sorted(one["release"] for one in known.select("release").collect())
+        listed = f"there are: {', '.join(names)}" if names else "there is none yet"
+        raise InputError(f"--release {release}: no such release; {listed}")
+    return row.asDict(recursive=True)
+
+
+def earlier_images(warehouse: Warehouse) -> DataFrame:
+    """The rows of every registered release; what an unfinished freeze left is not among them."""
+    registered = tables.read_or_empty(warehouse, "releases").select("release")
+    return tables.read_or_empty(warehouse, "release_images").join(registered, on="release", how="left_semi")

@@ -1,0 +1,38 @@
+"""Spreading work over tasks by what it weighs, and holding intermediate rows on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+#: Bytes of images that one task works through, about.
+TASK_BYTES = 128 << 20
+#: Tasks for each core at the least, so that one slow task does not hold up the rest.
+TASKS_PER_CORE = 2
+
+
+@contextmanager
+def held(df: DataFrame) -> Iterator[DataFrame]:
+    """``df`` kept on the executors' disks while the block runs, where it is used more than once."""
+    df = df.persist(StorageLevel.DISK_ONLY)
+    try:
+        yield df
+    finally:
+        df.unpersist()
+
+
+def by_weight(df: DataFrame, size_column: str, *keys: str) -> DataFrame:
+    """``df`` in as many partitions as its bytes ask for, rows placed by a hash of ``keys``.
+
+    The number is explicit because adaptive execution would join partitions whose rows are small, and rows
+    that only name an image stand for much work.
+    """
+    total = df.agg(F.coalesce(F.sum(size_column), F.lit(0)).alias("n")).first()
+    assert total is not None  # an aggregate without groups has one row
+    cores = df.sparkSession.sparkContext.defaultParallelism
+    n_tasks = max(cores * TASKS_PER_CORE, -(-int(total["n"]) // TASK_BYTES))
+    return df.repartition(n_tasks, *keys)

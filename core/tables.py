@@ -1,0 +1,312 @@
+"""The only place that reads or writes Delta. A warehouse is a folder, or an object-store prefix, of tables."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from delta.tables import DeltaTable  # noqa: TID251 - this is that place
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from synlake import contract
+from synlake.errors import EnvironmentFault, InputError, WarehouseVersionError
+from synlake.schemas import TABLES
+from synlake.schemas.table import Table
+from synlake.spread import held
+
+#: Raised when tables of an older synlake can no longer be read as they are.
+LAYOUT_VERSION = 1
+_LAYOUT_PROPERTY = "synlake.layout"
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Where the tables are. ``pins`` fixes the versions that :func:`read` sees, so a stage reads one state."""
+
+    spark: SparkSession
+    root: str
+    pins: Mapping[str, int] = field(default_factory=dict)
+    user_metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def open_warehouse(spark: SparkSession, root: str, *, must_exist: bool = False) -> Warehouse:
+    """The warehouse at ``root``; a local folder is made where it is missing.
+
+    Raises :class:`InputError` where it must exist and does not, :class:`EnvironmentFault` where it cannot
+    be made or written. Who wrote a table is asked when it is first used.
+    """
+    if "://" not in root:
+        root = os.path.abspath(root)
+        if must_exist and not os.path.isdir(root):
+            raise InputError(
+                f"--warehouse {root}: no such folder\n  next: ./submit.sh demo --warehouse {root}"
+            )
+        if not must_exist:
+            _make_writable(Path(root))
+    return Warehouse(spark, root)
+
+
+def path(warehouse: Warehouse, table: str) -> str:
+    """Where a table is."""
+    return f"{warehouse.root.rstrip('/')}/{table}"
+
+
+def exists(warehouse: Warehouse, table: str) -> bool:
+    """Whether the table has been written."""
+    if "://" not in warehouse.root and not os.path.isdir(f"{path(warehouse, table)}/_delta_log"):
+        return False  # the common case, without a round trip through the JVM
+    return DeltaTable.isDeltaTable(warehouse.spark, path(warehouse, table))
+
+
+def version(warehouse: Warehouse, table: str) -> int:
+    """The newest Delta version of a table; -1 where there is none."""
+    if not exists(warehouse, table):
+        return -1
+    return int(_delta_log(warehouse, table).snapshot().version())
+
+
+def read(warehouse: Warehouse, table: str) -> DataFrame:
+    """A table as of its pin, or its newest version.
+
+    :class:`InputError` names the stage that writes it where it is missing, :class:`WarehouseVersionError`
+    says that a newer synlake wrote it.
+    """
+    if not exists(warehouse, table) or warehouse.pins.get(table) == -1:
+        writer = TABLES[table].writer
+        raise InputError(
+            f"table {table} is not in the warehouse {warehouse.root}\n"
+            f"  next: ./submit.sh {writer} --warehouse {warehouse.root}"
+        )
+    _check_layout(warehouse, table)
+    reader = warehouse.spark.read.format("delta")
+    if table in warehouse.pins:
+        reader = reader.option("versionAsOf", warehouse.pins[table])
+    return reader.load(path(warehouse, table))
+
+
+def read_or_empty(warehouse: Warehouse, table: str) -> DataFrame:
+    """A table, or no rows of its schema where it has not been written yet."""
+    if not exists(warehouse, table) or warehouse.pins.get(table) == -1:
+        return warehouse.spark.createDataFrame([], TABLES[table].schema)
+    return read(warehouse, table)
+
+
+def read_release(warehouse: Warehouse, release: str, *, flag: str) -> DataFrame:
+    """The images of a frozen release; :class:`InputError` names ``flag`` where there is none of that name."""
+    images = read_or_empty(replace(warehouse, pins={}), "release_images").where(F.col("release") == release)
+    if images.isEmpty():
+        raise InputError(
+            f"{flag} {release}: no such release in {warehouse.root}\n"
+            '  next: ./submit.sh sql "SELECT release FROM releases" lists them'
+        )
+    return images
+
+
+def read_release_or_folder(warehouse: Warehouse, given: str, *, flag: str) -> DataFrame:
+    """The images of a release, or any Delta table where ``given`` is a folder or an address."""
+    if "/" not in given:
+        return read_release(warehouse, given, flag=flag)
+    if not DeltaTable.isDeltaTable(warehouse.spark, given):
+        raise InputError(f"{flag} {given}: no Delta table there\n  next: give a release, or a table's folder")
+    return warehouse.spark.read.format("delta").load(given)
+
+
+def overwrite(warehouse: Warehouse, table: str, df: DataFrame, *, where: str | None = None) -> int:
+    """Replace the rows of a table (or those that ``where`` selects) in one commit; returns rows written."""
+    spec = TABLES[table]
+    _create(warehouse, spec)
+    with_where = {"replaceWhere": where} if where else {}
+    return _write(warehouse, spec, df, mode="overwrite", options=with_where)
+
+
+def append(
+    warehouse: Warehouse, table: str, df: DataFrame, *, options: Mapping[str, str] | None = None
+) -> int:
+    """Add rows in one commit; returns rows written. No commit is made for no rows."""
+    spec = TABLES[table]
+    _create(warehouse, spec)
+    return _write(warehouse, spec, df, mode="append", options=options or {})
+
+
+def insert_new(warehouse: Warehouse, table: str, df: DataFrame) -> int:
+    """Add the rows whose key is not in the table yet; returns how many there were."""
+    spec = TABLES[table]
+    _create(warehouse, spec)
+    known = replace(warehouse, pins={})
+    fresh = df.dropDuplicates(list(spec.key)).join(
+        read(known, table).select(*spec.key), on=list(spec.key), how="left_anti"
+    )
+    return _write(warehouse, spec, fresh, mode="append", options={})
+
+
+def append_unstaged(warehouse: Warehouse, table: str, df: DataFrame) -> None:
+    """Add rows that are too big to be held back for a check first (image bytes); keys are the caller's care."""
+    spec = TABLES[table]
+    _create(warehouse, spec)
+    _save(warehouse, spec, contract.conform(df, spec), "append", {})
+
+
+def overwrite_unstaged(warehouse: Warehouse, table: str, df: DataFrame) -> None:
+    """Replace the rows of a table that is too big to be held back for a check; its key is the writer's care."""
+    spec = TABLES[table]
+    _create(warehouse, spec)
+    _save(warehouse, spec, contract.conform(df, spec), "overwrite", {})
+
+
+def last_transaction(warehouse: Warehouse, table: str, app: str) -> int:
+    """The newest transaction number that ``app`` committed to a table; 0 where there is none."""
+    if not exists(warehouse, table):
+        return 0
+    found = _delta_log(warehouse, table).snapshot().transactions().get(app)
+    return int(found.get()) if found.isDefined() else 0
+
+
+def fence(warehouse: Warehouse, table: str, options: Mapping[str, str]) -> None:
+    """Commit a transaction number and no rows: writes with a smaller one are refused from now on."""
+    spec = TABLES[table]
+    _create(warehouse, spec)
+    _save(warehouse, spec, warehouse.spark.createDataFrame([], spec.schema), "append", options)
+
+
+def discard_unfinished(warehouse: Warehouse, table: str, where: str) -> None:
+    """Take out rows that an unfinished freeze added to an append-only table; nobody has seen them."""
+    if read(warehouse, table).where(where).isEmpty():
+        return
+    target = f"delta.`{path(warehouse, table)}`"
+    sql = warehouse.spark.sql
+    sql(f"ALTER TABLE {target} SET TBLPROPERTIES ('delta.appendOnly' = 'false')")
+    sql(f"DELETE FROM {target} WHERE {where}")
+    sql(f"ALTER TABLE {target} SET TBLPROPERTIES ('delta.appendOnly' = 'true')")
+
+
+def export_csv(df: DataFrame, target: str) -> None:
+    """Write ``df`` as one CSV file with a header; an existing file is replaced only when the new one is whole."""
+    spark = df.sparkSession
+    jvm = spark._jvm
+    assert jvm is not None
+    assert spark._jsc is not None
+    scratch = f"{target}.tmp"
+    df.coalesce(1).write.mode("overwrite").option("header", True).option("escape", '"').csv(scratch)
+    hadoop_path = jvm.org.apache.hadoop.fs.Path
+    file_system = hadoop_path(scratch).getFileSystem(spark._jsc.hadoopConfiguration())
+    part = next(
+        status.getPath()
+        for status in file_system.listStatus(hadoop_path(scratch))
+        if status.getPath().getName().startswith("part-")
+    )
+    file_system.delete(hadoop_path(target), False)
+    file_system.rename(part, hadoop_path(target))
+    file_system.delete(hadoop_path(scratch), True)
+    # Hadoop's local file system leaves a checksum file that no other tool wants.
+    name = hadoop_path(target)
+    file_system.delete(hadoop_path(name.getParent(), f".{name.getName()}.crc"), False)
+
+
+def file_checksums(warehouse: Warehouse, folder: str) -> DataFrame:
+    """``name, size_bytes, sha256`` of the Parquet files in a folder of the warehouse, whatever Delta says of them."""
+    reader = warehouse.spark.read.format("binaryFile").option("pathGlobFilter", "*.parquet")
+    return reader.load(f"{warehouse.root.rstrip('/')}/{folder}").select(
+        F.element_at(F.split("path", "/"), -1).alias("name"),
+        F.col("length").alias("size_bytes"),
+        F.sha2("content", 256).alias("sha256"),
+    )
+
+
+def commits(warehouse: Warehouse, table: str) -> DataFrame:
+    """The commits of a table, newest first: ``version``, ``timestamp``, ``userMetadata`` …"""
+    return DeltaTable.forPath(warehouse.spark, path(warehouse, table)).history()
+
+
+def _write(warehouse: Warehouse, spec: Table, df: DataFrame, mode: str, options: Mapping[str, str]) -> int:
+    """Stage, check, commit.
+
+    The rows are computed once, onto the executors' disks: the contract is checked there, and range
+    partitioning (which samples its input first) does not compute them a second time.
+    """
+    with held(contract.conform(df, spec)) as staged:
+        n_rows = contract.check(staged, spec)
+        if n_rows or mode == "overwrite":
+            _save(warehouse, spec, _laid_out(staged, spec, n_rows), mode, options)
+    return n_rows
+
+
+def _laid_out(df: DataFrame, spec: Table, n_rows: int) -> DataFrame:
+    """Rows ranged and sorted by the table's ``cluster_by``: a synset's rows are in few files, side by side."""
+    if not spec.cluster_by:
+        return df
+    if n_rows < 1_000_000:  # one file; ranging would only cost a sample
+        return df.coalesce(1).sortWithinPartitions(*spec.cluster_by)
+    return df.repartitionByRange(*spec.cluster_by).sortWithinPartitions(*spec.cluster_by)
+
+
+def _save(warehouse: Warehouse, spec: Table, df: DataFrame, mode: str, options: Mapping[str, str]) -> None:
+    writer = df.write.format("delta").mode(mode).options(**options)
+    if warehouse.user_metadata:
+        writer = writer.option("userMetadata", json.dumps(dict(warehouse.user_metadata), sort_keys=True))
+    if spec.partition_by:
+        writer = writer.partitionBy(*spec.partition_by)
+    writer.save(path(warehouse, spec.name))
+
+
+def _create(warehouse: Warehouse, spec: Table) -> None:
+    if exists(warehouse, spec.name):
+        _check_layout(warehouse, spec.name)
+        return
+    builder = (
+        DeltaTable.createIfNotExists(warehouse.spark)
+        .location(path(warehouse, spec.name))
+        .addColumns(spec.schema)
+        .property(_LAYOUT_PROPERTY, str(LAYOUT_VERSION))
+        .property("delta.appendOnly", str(spec.is_append_only).lower())
+    )
+    if spec.partition_by:
+        builder = builder.partitionedBy(*spec.partition_by)
+    builder.execute()
+
+
+def _delta_log(warehouse: Warehouse, table: str) -> Any:
+    """Delta's own view of a table, brought up to date: ``DESCRIBE HISTORY`` would run a Spark job each time."""
+    jvm = warehouse.spark._jvm
+    assert jvm is not None
+    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(
+        warehouse.spark._jsparkSession, path(warehouse, table)
+    )
+    none = jvm.scala.Option.empty()
+    log.update(False, none, none)
+    return log
+
+
+def _check_layout(warehouse: Warehouse, table: str) -> None:
+    properties = _delta_log(warehouse, table).snapshot().metadata().configuration()
+    found = properties.get(_LAYOUT_PROPERTY)
+    written = int(found.get()) if found.isDefined() else None
+    if written is None:
+        raise InputError(
+            f"{path(warehouse, table)} is a Delta table that synlake did not write\n"
+            "  next: choose another folder with --warehouse"
+        )
+    if written > LAYOUT_VERSION:
+        raise WarehouseVersionError(
+            f"{path(warehouse, table)} has layout {written}, this synlake knows up to {LAYOUT_VERSION}\n"
+            "  next: upgrade synlake, or choose another folder with --warehouse"
+        )
+
+
+def _make_writable(root: Path) -> None:
+    """Make the folder and try a file in it, now rather than after an hour's work."""
+    probe = root / f".synlake-probe-{os.getpid()}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"synlake")
+    except OSError as error:
+        raise EnvironmentFault(
+            f"--warehouse {root}: cannot be written ({error.strerror})\n"
+            "  next: check the disk and who owns the folder, or choose another one"
+        ) from None
+    finally:
+        probe.unlink(missing_ok=True) if root.is_dir() else None

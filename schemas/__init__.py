@@ -1,0 +1,61 @@
+"""Every table of a warehouse, one module a table; :data:`TABLES` has them by name."""
+
+from __future__ import annotations
+
+from synlake.schemas import (
+    candidates,
+    class_evaluations,
+    downloads,
+    duplicate_pairs,
+    evaluations,
+    fingerprints,
+    image_bytes,
+    labels,
+    pool,
+    predictions,
+    queries,
+    release_hierarchy,
+    release_images,
+    release_notices,
+    release_synsets,
+    releases,
+    reviews,
+    search_results,
+    stage_metrics,
+    stage_runs,
+    strategy_scores,
+    synsets,
+    tasks,
+    votes,
+    workers,
+)
+from synlake.schemas.table import Table
+
+_MODULES = (
+    synsets,
+    queries,
+    image_bytes,
+    candidates,
+    downloads,
+    fingerprints,
+    duplicate_pairs,
+    pool,
+    tasks,
+    votes,
+    workers,
+    labels,
+    reviews,
+    search_results,
+    releases,
+    release_images,
+    release_synsets,
+    release_hierarchy,
+    release_notices,
+    predictions,
+    evaluations,
+    class_evaluations,
+    stage_metrics,
+    stage_runs,
+    strategy_scores,
+)
+TABLES: dict[str, Table] = {module.TABLE.name: module.TABLE for module in _MODULES}

@@ -1,0 +1,105 @@
+"""Why a row was rejected: every reason there is, with its meaning. A rejected row has exactly one."""
+
+from __future__ import annotations
+
+#: select-synsets: why a synset was not selected.
+SYNSET = {
+    "not_under_root": "no unbroken hypernym path to one of the roots",
+    "instance": "a named individual (WordNet instance), not a class",
+    "excluded_branch": "below rejected_by, a branch that cannot be told from pictures (conf/excluded_branches.csv)",
+    "audit_rejected": "a person who audited the selection said no",
+    "too_shallow": "nearer to the top of the hierarchy than min_depth",
+    "too_deep": "further from the top of the hierarchy than max_depth",
+    "too_few_images": "fewer images known or expected than n_min",
+    "ancestor_or_descendant": "above or below rejected_by, which was selected before it (leaf_only)",
+    "similar_sibling": "more like its sibling rejected_by, selected before it, than max_similarity",
+    "same_lemma": "a word of it means rejected_by too, which was selected before it",
+    "over_target": "selectable, but n_synsets were selected before it in the strategy's order",
+}
+
+#: ingest-images: why a found file is not an image of the dataset.
+CANDIDATE = {
+    "no_synset": "neither the folder nor the file name begins with a WordNet id",
+    "synset_not_selected": "the file names a synset that select-synsets did not select",
+    "too_many_bytes": "larger than max_bytes; its bytes are not stored",
+    "unreadable": "the bytes could not be read",
+    "not_downloaded": "the download failed; table downloads says how",
+}
+
+#: ingest-images, from URLs: how a download ended.
+DOWNLOAD = {
+    "ok": "an image came, whole",
+    "bad_url": "no http(s) URL with a host and without a password, or redirected to one that is none",
+    "address_refused": "the host is a private, loopback, link-local or otherwise not public address",
+    "dns_error": "the host has no address",
+    "connect_error": "no connection, or it broke",
+    "timeout": "not done within total_seconds, or nothing came for stall_seconds",
+    "truncated": "fewer bytes came than the server had promised",
+    "too_many_redirects": "more than max_redirects",
+    "rate_limited": "the server said 429 (too many requests) at every attempt",
+    "http_error": "the server answered with another status than 200",
+    "opted_out": "X-Robots-Tag says noai or noimageai",
+    "too_many_bytes": "larger than max_bytes",
+    "not_an_image": "the bytes begin like no image format, or were encoded though none was asked for",
+}
+
+#: fingerprint-images: why an image has no fingerprint.
+FINGERPRINT = {
+    "empty_file": "zero bytes",
+    "not_an_image": "no known image format",
+    "truncated": "the data ends before the image does",
+    "corrupt": "the decoder met broken data",
+    "too_many_pixels": "more pixels than max_pixels (a decompression bomb, or a huge scan)",
+    "too_small": "a side shorter than min_side_px",
+    "decode_timeout": "decoding took longer than decode_seconds",
+}
+
+#: deduplicate-images: why a decodable candidate is not kept.
+DUPLICATE = {
+    "pixel_duplicate": "the same decoded pixels as duplicate_of",
+    "near_duplicate": "within tau bits of duplicate_of",
+    "held_out": "within tau bits of duplicate_of, an image of the release or table given as --against",
+    "over_quota": "the synset has its quota of images; a seeded sample was kept",
+    "not_fingerprinted": "no row in fingerprints yet: run fingerprint-images",
+}
+
+#: Every reason a row of ``pool`` may carry.
+POOL = {**CANDIDATE, **FINGERPRINT, **DUPLICATE}
+
+#: import-votes: why an answer does not count.
+VOTE = {
+    "malformed": "the line could not be parsed, or lacks an item or a worker",
+    "empty_answer": "no answer was given",
+    "unknown_item": "no task has this item_id",
+    "duplicate_vote": "the worker gave the same answer to this item before",
+    "conflicting_vote": "the worker gave another answer to this item before; the first one counts",
+}
+
+#: aggregate-votes: why an item goes to an expert.
+ESCALATION = {
+    "tie": "two or more labels share the most votes",
+    "low_confidence": "the share of the top label is below min_confidence",
+    "few_votes": "fewer votes than min_votes",
+    "methods_disagree": "another label has more votes than the one that the method finds likeliest",
+}
+
+#: aggregate-votes: why a worker's votes are left out of the aggregation; they stay in ``votes``.
+WORKER = {
+    "low_gold_accuracy": "right on fewer of the gold tasks than min_gold_accuracy",
+    "too_fast": "half of the answers came sooner after the one before than min_seconds",
+}
+
+#: review-labels: why an expert's decision is not taken.
+REVIEW = {
+    "malformed": "the line could not be parsed, or lacks an item, reviewer or label",
+    "unknown_item": "no label has this item_id",
+    "duplicate_review": "the reviewer decided on this item before; the first decision counts",
+}
+
+#: freeze-release: why a kept image is not in the release (counted, not stored).
+RELEASE = {
+    "not_kept": "deduplicate-images did not keep it",
+    "not_labelled": "no votes were aggregated for it",
+    "label_is_no": "the crowd or an expert says that the synset is not in the image",
+    "unresolved_escalation": "escalated, and no expert has decided yet",
+}

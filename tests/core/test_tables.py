@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from deltalake import DeltaTable
+from rows import as_dicts, rows
+
+from synlake import contract, tables
+from synlake.errors import ContractError, EnvironmentFault, InputError, WarehouseVersionError
+from synlake.schemas import TABLES
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_schema_names_a_key_and_a_comment_for_each_column(name):
+    spec = TABLES[name]
+    columns = set(spec.schema.names)
+    assert set(spec.key) <= columns
+    assert set(spec.cluster_by) <= columns
+    assert set(spec.partition_by) <= columns
+    assert all(field.metadata.get("comment") for field in spec.schema)
+    assert all(not spec.schema[key].nullable for key in spec.key)
+
+
+def test_a_table_is_readable_by_other_engines_and_keeps_its_comments(spark, warehouse):
+    tables.overwrite(
+        warehouse, "pool", rows(spark, "pool", {"image_id": "a", "synset_id": "n1", "is_kept": True})
+    )
+    other = DeltaTable(tables.path(warehouse, "pool"))
+    assert other.to_pyarrow_table().to_pylist()[0]["image_id"] == "a"
+    assert other.protocol().min_reader_version == 1
+    field = next(f for f in other.schema().fields if f.name == "distance_bits")
+    assert "Hamming" in field.metadata["comment"]
+
+
+def test_overwrite_then_append_then_insert_new(spark, warehouse):
+    def queries(*words):
+        return rows(spark, "queries", *({"synset_id": "n1", "query": w, "kind": "lemma"} for w in words))
+
+    assert tables.overwrite(warehouse, "queries", queries("a", "b")) == 2
+    assert tables.overwrite(warehouse, "queries", queries("c")) == 1
+    assert tables.insert_new(warehouse, "queries", queries("c", "d", "d")) == 1
+    assert [row["query"] for row in as_dicts(tables.read(warehouse, "queries"), "query")] == ["c", "d"]
+    before = tables.version(warehouse, "queries")
+    assert tables.insert_new(warehouse, "queries", queries("c")) == 0
+    assert tables.version(warehouse, "queries") == before  # no commit for no rows
+
+
+def test_a_broken_contract_commits_nothing_and_lists_every_fault(spark, warehouse):
+    twice = {"image_id": "a", "synset_id": "n1", "is_kept": True}
+    wrong = {"image_id": "b", "synset_id": "n1", "is_kept": False, "reject_reason": "mood"}
+    with pytest.raises(ContractError) as caught:
+        tables.overwrite(warehouse, "pool", rows(spark, "pool", twice, twice, wrong))
+    text = str(caught.value)
+    assert "the key (image_id, synset_id) is not unique: 1 keys, such as a, n1" in text
+    assert "reject_reason is a known one: 1 keys, such as b, n1" in text
+    assert tables.read(warehouse, "pool").isEmpty()
+
+
+def test_missing_extra_and_mistyped_columns_are_listed_together(spark):
+    df = spark.createDataFrame([(1, "x")], "synset_id int, mood string")
+    with pytest.raises(ContractError) as caught:
+        contract.conform(df, TABLES["queries"])
+    assert "column query is missing" in str(caught.value)
+    assert "column mood is not in the schema" in str(caught.value)
+    assert "column synset_id is int, wanted string" in str(caught.value)
+
+
+def test_a_missing_table_names_the_stage_that_writes_it(warehouse):
+    with pytest.raises(InputError, match=r"submit.sh deduplicate-images --warehouse"):
+        tables.read(warehouse, "pool")
+
+
+def test_pins_hold_a_reader_to_a_version(spark, warehouse):
+    tables.overwrite(warehouse, "queries", rows(spark, "queries", {"query": "a", "kind": "lemma"}))
+    pinned = tables.Warehouse(spark, warehouse.root, pins={"queries": tables.version(warehouse, "queries")})
+    tables.overwrite(warehouse, "queries", rows(spark, "queries", {"query": "b", "kind": "lemma"}))
+    assert as_dicts(tables.read(pinned, "queries"))[0]["query"] == "a"
+    assert as_dicts(tables.read(warehouse, "queries"))[0]["query"] == "b"
+
+
+def test_a_warehouse_of_a_newer_synlake_is_refused(spark, warehouse):
+    tables.overwrite(warehouse, "queries", rows(spark, "queries", {"query": "a", "kind": "lemma"}))
+    target = f"delta.`{tables.path(warehouse, 'queries')}`"
+    spark.sql(f"ALTER TABLE {target} SET TBLPROPERTIES ('synlake.layout' = '99')")
+    with pytest.raises(WarehouseVersionError, match="layout 99"):
+        tables.read(warehouse, "queries")
+    with pytest.raises(WarehouseVersionError, match="layout 99"):
+        tables.append(warehouse, "queries", rows(spark, "queries", {"query": "b", "kind": "lemma"}))
+
+
+def test_a_strangers_delta_table_is_not_taken_for_ours(spark, warehouse):
+    spark.range(3).write.format("delta").save(tables.path(warehouse, "pool"))
+    with pytest.raises(InputError, match="did not write"):
+        tables.read(warehouse, "pool")
+
+
+def test_a_warehouse_below_a_file_cannot_be_made(spark, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(EnvironmentFault, match="cannot be written"):
+        tables.open_warehouse(spark, str(tmp_path / "file" / "warehouse"))
+
+
+def test_export_writes_one_file_with_a_header(spark, tmp_path):
+    target = tmp_path / "out dir" / "tasks.csv"
+    tables.export_csv(spark.createDataFrame([('say "a", b', 1)], "words string, n int"), str(target))
+    assert target.read_text() == 'words,n\n"say ""a"", b",1\n'
+    assert [path.name for path in target.parent.iterdir()] == ["tasks.csv"]
+
+
+def test_user_metadata_says_which_run_wrote_a_commit(spark, warehouse):
+    marked = tables.Warehouse(spark, warehouse.root, user_metadata={"run_id": "r1"})
+    tables.overwrite(marked, "queries", rows(spark, "queries", {"query": "a", "kind": "lemma"}))
+    newest = tables.commits(warehouse, "queries").orderBy("version", ascending=False).first()
+    assert json.loads(newest["userMetadata"]) == {"run_id": "r1"}
