@@ -1,0 +1,75 @@
+"""Downloading on executors: a DataFrame of URLs in, one row a URL out, with its bytes where it ended well."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import BinaryType, DoubleType, LongType, StringType, StructField, StructType
+
+from synlake.udfs.download import Limits, Result, download
+from synlake.udfs.files import BATCH_BYTES
+from synlake.udfs.spool import Spool
+
+_TYPES = {
+    "http_status": LongType(),
+    "n_attempts": LongType(),
+    "size_bytes": LongType(),
+    "asked_us": LongType(),
+}
+_COLUMNS = [field.name for field in fields(Result) if field.name != "retry_after"]
+_FETCHED = StructType(
+    [
+        StructField(name, DoubleType() if name == "seconds" else _TYPES.get(name, StringType()), True)
+        for name in _COLUMNS
+    ]
+    + [StructField("bytes", BinaryType(), True)]
+)
+
+
+def fetch(urls: DataFrame, *, limits: Limits, n_tasks: int, spool: str | None) -> DataFrame:
+    """``url`` in, one row a URL out: how it ended (:class:`synlake.udfs.download.Result`) and ``bytes``.
+
+    All URLs of a host go to one task, so that the host is asked no faster by many tasks than by one.
+    ``spool`` is a folder that all executors share, where there is one; else each task has its own for
+    the time it runs, and a killed run has its last batch to fetch again.
+    """
+
+    def fetch_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        with contextlib.ExitStack() as stack:
+            folder = Path(spool or stack.enter_context(tempfile.TemporaryDirectory(prefix="synlake-")))
+            for batch in batches:
+                asked = batch.column(0).to_pylist()
+                download(asked, limits, folder)
+                yield from _rows(asked, Spool(folder))
+
+    host = F.lower(F.regexp_extract("url", r"^\w+://(?:[^/@]*@)?([^/:?#]+)", 1))
+    by_host = urls.select("url").repartition(n_tasks, host)
+    return by_host.mapInArrow(fetch_batches, _FETCHED)
+
+
+def _rows(urls: list[str], spool: Spool) -> Iterator[pa.RecordBatch]:
+    """The ended downloads, in batches of about BATCH_BYTES."""
+    rows: list[dict[str, Any]] = []
+    held = 0
+    for url in urls:
+        result, content = spool.take(url)
+        rows.append({**{name: result[name] for name in _COLUMNS}, "bytes": content})
+        held += len(content or b"")
+        if held >= BATCH_BYTES:
+            yield _batch(rows)
+            rows, held = [], 0
+    if rows:
+        yield _batch(rows)
+
+
+def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(rows, schema=to_arrow_schema(_FETCHED))
