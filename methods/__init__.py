@@ -1,0 +1,1 @@
+"""The science: pure functions on DataFrames or arrays, without input or output."""

@@ -1,0 +1,49 @@
+"""A checksum of rows that does not depend on their order, their files or the machine."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType
+
+#: Hex digits of a row's hash that choose its bucket: 4096 buckets, each hashed by one task.
+_BUCKET_DIGITS = 3
+
+
+def content_checksum(rows: DataFrame) -> str:
+    """sha256 hex over all rows and all columns but their order.
+
+    Each row is hashed; the hashes of a bucket (by their first digits) are sorted and hashed together; the
+    bucket hashes, at most 4096, are sorted and hashed on the driver. Columns count in name order, with
+    their names. Doubles count to nine decimals, since Java versions differ in how they print the rest.
+    """
+    row_hash = F.sha2(canonical(rows).cast("binary"), 256)
+    buckets = (
+        rows.select(row_hash.alias("h"))
+        .groupBy(F.substring("h", 1, _BUCKET_DIGITS).alias("bucket"))
+        .agg(F.sha2(F.concat_ws("", F.array_sort(F.collect_list("h"))).cast("binary"), 256).alias("digest"))
+    )
+    digests = sorted((row["bucket"], row["digest"]) for row in buckets.collect())
+    return hashlib.sha256("".join(digest for _, digest in digests).encode()).hexdigest()
+
+
+def canonical(rows: DataFrame) -> Column:
+    """A row as text in which no two different rows look alike: JSON with nulls left out, columns by name."""
+    fields = sorted(rows.schema, key=lambda field: field.name)
+    return F.to_json(F.struct(*(_plain(field.name, field.dataType).alias(field.name) for field in fields)))
+
+
+def _plain(name: str, data_type: DataType) -> Column:
+    if isinstance(data_type, DoubleType | FloatType):
+        return F.col(name).cast("decimal(28,9)").cast("string")
+    if isinstance(data_type, ArrayType):
+        return F.col(name)
+    return F.col(name).cast("string")
+
+
+def combine(checksums: dict[str, str]) -> str:
+    """One checksum of several tables', by name."""
+    listed = "\n".join(f"{name} {checksums[name]}" for name in sorted(checksums))
+    return hashlib.sha256(listed.encode()).hexdigest()

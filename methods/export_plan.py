@@ -1,0 +1,31 @@
+"""Which image goes into which shard of an export, and the number of its class."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+
+def with_class_index(images: DataFrame, classes: DataFrame) -> DataFrame:
+    """Add ``class_index``: the place of ``label`` among the release's classes in id order, from 0.
+
+    The same order that torchvision's ImageFolder and ILSVRC number classes by. ``classes`` has ``label``.
+    """
+    numbered = (
+        classes.select("label")
+        .distinct()
+        .select("label", (F.row_number().over(Window.orderBy("label")) - 1).alias("class_index"))
+    )
+    return images.join(F.broadcast(numbered), on="label")
+
+
+def with_shards(images: DataFrame, *, shard_bytes: int, ending: str) -> DataFrame:
+    """Add ``shard`` (a file name) to ``split, image_id, size_bytes``: shards of one split, of about equal bytes.
+
+    An image's shard is decided by a hash of its id over as many shards as the split's bytes ask for, so
+    classes are mixed and no global order is needed.
+    """
+    of_split = Window.partitionBy("split")
+    n_shards = F.greatest(F.lit(1), F.ceil(F.sum("size_bytes").over(of_split) / F.lit(shard_bytes)))
+    number = F.pmod(F.xxhash64("image_id"), n_shards)
+    return images.withColumn("shard", F.format_string(f"%s-%06d.{ending}", F.col("split"), number))

@@ -1,0 +1,66 @@
+"""What goes into a release: kept images whose synset was confirmed, with everything needed to use them."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake.methods.components import connected_components
+from synlake.methods.majority import majority_vote
+
+
+def decided_labels(labels: DataFrame, reviews: DataFrame) -> DataFrame:
+    """``image_id, synset_id, label, confidence, n_votes, label_source, is_open``, one row a non-gold item.
+
+    Experts win over the crowd. Where they disagree among themselves their majority counts; without one
+    the item stays open, as does an escalated item on which nobody has decided.
+    """
+    counted = reviews.where("kind = 'decision' AND reject_reason IS NULL")
+    decided = majority_vote(counted.select("item_id", F.col("label").alias("answer")), min_confidence=0.0)
+    expert = decided.select(
+        "item_id", F.col("label").alias("expert_label"), F.col("is_escalated").alias("is_disputed")
+    )
+    both = labels.where(~F.col("is_gold") & F.col("image_id").isNotNull()).join(
+        expert, on="item_id", how="left"
+    )
+    by_expert = F.col("expert_label").isNotNull()
+    return both.select(
+        "image_id",
+        "synset_id",
+        F.coalesce("expert_label", "label").alias("label"),
+        "confidence",
+        "n_votes",
+        F.when(by_expert, "review").otherwise("votes").alias("label_source"),
+        F.when(by_expert, F.col("is_disputed")).otherwise(F.col("is_escalated")).alias("is_open"),
+    )
+
+
+def judge_pool(pool: DataFrame, decided: DataFrame) -> DataFrame:
+    """Every row of the pool with what was decided on it, and ``left_out``: why it is not in the release, or null."""
+    left_out = F.coalesce(
+        F.when(~F.col("is_kept"), F.lit("not_kept")),
+        F.when(F.col("label").isNull(), F.lit("not_labelled")),
+        F.when(F.col("is_open"), F.lit("unresolved_escalation")),
+        F.when(F.col("label") != "yes", F.lit("label_is_no")),
+    )
+    return (
+        pool.select("image_id", "synset_id", "is_kept", "duplicate_of")
+        .join(decided, on=["image_id", "synset_id"], how="left")
+        .withColumn("left_out", left_out)
+    )
+
+
+def with_groups(images: DataFrame) -> DataFrame:
+    """Add ``group_id``: images joined by ``duplicate_of`` are one group, named by its least image_id.
+
+    Only duplicates that were restored to reach a floor have one, so mostly there is nothing to join.
+    """
+    edges = images.where(F.col("duplicate_of").isNotNull()).select(
+        F.col("image_id").alias("id_l"), F.col("duplicate_of").alias("id_r")
+    )
+    if edges.isEmpty():
+        return images.withColumn("group_id", F.col("image_id"))
+    groups = connected_components(edges).select(F.col("id").alias("image_id"), "component")
+    return images.join(groups, on="image_id", how="left").withColumn(
+        "group_id", F.coalesce("component", "image_id")
+    )

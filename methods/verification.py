@@ -1,0 +1,36 @@
+"""What a frozen release's rows and bytes must hold, as rows of ``fault, key`` where they do not."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+
+def split_faults(images: DataFrame) -> DataFrame:
+    """Near-duplicate groups, and images, that are in more than one split."""
+    faults = [
+        images.groupBy(F.col(column).alias("key"))
+        .agg(F.count_distinct("split").alias("n"))
+        .where("n > 1")
+        .select(F.lit(f"{what} in several splits").alias("fault"), "key")
+        for column, what in (("group_id", "group"), ("image_id", "image"))
+    ]
+    return faults[0].unionByName(faults[1])
+
+
+def byte_faults(images: DataFrame, decoded: DataFrame) -> DataFrame:
+    """Images whose bytes are missing, are others than their ``image_id`` names, or decode to another hash.
+
+    ``images`` has ``image_id, phash, bytes`` (null: not stored), ``decoded`` has ``image_id, phash_now,
+    reject_reason`` of those with bytes. An image that was frozen without a hash is not held to one.
+    """
+    fault = F.coalesce(
+        F.when(F.col("bytes").isNull(), F.lit("no bytes")),
+        F.when(F.sha2("bytes", 256) != F.col("image_id"), F.lit("other bytes than its image_id names")),
+        F.when(F.col("phash").isNotNull() & F.col("reject_reason").isNotNull(), F.col("reject_reason")),
+        F.when(
+            F.col("phash") != F.col("phash_now"), F.lit("another perceptual hash than it was frozen with")
+        ),
+    )
+    checked = images.join(decoded, on="image_id", how="left")
+    return checked.select(fault.alias("fault"), F.col("image_id").alias("key")).where("fault IS NOT NULL")

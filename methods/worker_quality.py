@@ -1,0 +1,105 @@
+"""How good a worker seems: against gold, against the labels, by the clock, and by the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from synlake.methods.vote_blocks import Floats
+
+#: A worker's confusion matrix is stored where it has at most this many labels.
+MAX_STORED_LABELS = 50
+MODEL_SCHEMA = (
+    "worker_id string, accuracy double, spammer_score double, confusion map<string,map<string,double>>"
+)
+
+
+def measured(votes: DataFrame, gold: DataFrame) -> DataFrame:
+    """One row a worker from ``item_id, worker_id, answer, answered_at`` and ``item_id, expected_answer``:
+    ``n_votes, n_gold, gold_accuracy, median_seconds``; null where there is nothing to tell it from.
+    """
+    judged = votes.join(gold.select("item_id", "expected_answer"), on="item_id", how="left")
+    on_gold = F.col("expected_answer").isNotNull()
+    before = F.lag("answered_at").over(Window.partitionBy("worker_id").orderBy("answered_at", "item_id"))
+    seconds = F.col("answered_at").cast("double") - before.cast("double")
+    return (
+        judged.withColumn("seconds", seconds)
+        .groupBy("worker_id")
+        .agg(
+            F.count(F.lit(1)).alias("n_votes"),
+            F.count_if(on_gold).alias("n_gold"),
+            F.avg(F.when(on_gold, (F.col("answer") == F.col("expected_answer")).cast("double"))).alias(
+                "gold_accuracy"
+            ),
+            F.percentile_approx("seconds", 0.5).alias("median_seconds"),
+        )
+    )
+
+
+def with_exclusion(
+    workers: DataFrame, *, min_gold_accuracy: float, min_gold: int, min_seconds: float
+) -> DataFrame:
+    """Add ``exclusion_reason`` to rows of :func:`measured`; null where the worker's votes count.
+
+    Gold speaks only of workers who met ``min_gold`` gold tasks or more.
+    """
+    is_known = F.col("n_gold") >= min_gold
+    return workers.withColumn(
+        "exclusion_reason",
+        F.coalesce(
+            F.when(is_known & (F.col("gold_accuracy") < min_gold_accuracy), F.lit("low_gold_accuracy")),
+            F.when(F.col("median_seconds") < min_seconds, F.lit("too_fast")),
+        ),
+    )
+
+
+def with_agreement(workers: DataFrame, votes: DataFrame, labels: DataFrame) -> DataFrame:
+    """Add ``agreement``: the share of a worker's votes that equal the aggregated label."""
+    same = (F.col("answer") == F.col("label")).cast("double")
+    shares = votes.join(labels.select("item_id", "label"), on="item_id").groupBy("worker_id")
+    return workers.join(shares.agg(F.avg(same).alias("agreement")), on="worker_id", how="left")
+
+
+def model_rows(
+    workers: Sequence[str], labels: Sequence[str], confusion: Floats | None
+) -> list[tuple[Any, ...]]:
+    """Rows of :data:`MODEL_SCHEMA` from workers × truth × label expected votes; no rows without them."""
+    if confusion is None:
+        return []
+    right = np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))
+    scores = spammer_scores(confusion)
+    is_stored = len(labels) <= MAX_STORED_LABELS
+    matrices = [_as_map(matrix, labels) if is_stored else None for matrix in confusion]
+    return list(zip(workers, right.tolist(), scores.tolist(), matrices, strict=True))
+
+
+def spammer_scores(confusion: Floats) -> Floats:
+    """V. C. Raykar and S. Yu, "Eliminating spammers and ranking annotators", JMLR 13 (2012), section 3.2.
+
+    Mean squared distance between rows of the row-normalised confusion matrix, over pairs of labels, halved:
+    0 where all rows are alike, whatever is right, and 1 where every row is a corner of its own. A truth that
+    the worker never met says nothing, and is taken as uniform.
+
+    >>> spammer_scores(np.array([[[8.0, 0], [0, 2]], [[5, 5], [5, 5]], [[9, 0], [9, 0]]]))
+    array([1., 0., 0.])
+    """
+    k = confusion.shape[1]
+    if k < 2:
+        return np.zeros(len(confusion))
+    votes = confusion.sum(axis=2, keepdims=True)
+    rows = np.divide(confusion, votes, out=np.full_like(confusion, 1 / k), where=votes > 0)
+    total = np.zeros(len(confusion))
+    for one, other in combinations(range(k), 2):
+        total += ((rows[:, one] - rows[:, other]) ** 2).sum(axis=1)
+    return np.asarray(total / (k * (k - 1)))
+
+
+def _as_map(matrix: Floats, labels: Sequence[str]) -> dict[str, dict[str, float]]:
+    return {
+        truth: dict(zip(labels, row, strict=True)) for truth, row in zip(labels, matrix.tolist(), strict=True)
+    }

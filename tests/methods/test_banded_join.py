@@ -1,0 +1,110 @@
+"""The banded join, whole and routed, against comparing every pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synlake.methods import banded_join, pair_routing
+from synlake.methods.banded_join import EVERYTHING, bands_for, near_pairs
+
+
+@st.composite
+def hash_sets(draw):
+    """Hashes that are random, equal, in chains of single flips, or crowded into few bands."""
+    seeds = draw(st.lists(st.integers(0, 2**64 - 1) | st.just(0), min_size=1, max_size=4))
+    steps = draw(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 63), st.booleans()), max_size=70))
+    hashes = list(seeds)
+    for at, bit, from_last in steps:  # a flip of the last hash continues a chain, one of a seed makes a star
+        hashes.append((hashes[-1] if from_last else seeds[at % len(seeds)]) ^ (1 << bit))
+    return np.array(hashes, np.uint64)
+
+
+def brute_force(hashes, max_bits, groups=None):
+    distance = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
+    near = np.triu(distance <= max_bits, k=1)
+    if groups is not None:
+        near &= groups[:, None] == groups[None, :]
+    return sorted((int(i), int(j), int(distance[i, j])) for i, j in np.argwhere(near))
+
+
+def usable_bands(max_bits):
+    every = [bands_for(n, max_bits) for n in range(1, min(16, max_bits + 1) + 1)]
+    return [EVERYTHING, *(b for b in every if max(map(banded_join.n_masks, b.widths, b.flips)) <= 3000)]
+
+
+@settings(max_examples=200)
+@given(hash_sets(), st.integers(0, 19), st.integers(1, 3), st.data())
+def test_finds_every_pair_once(hashes, max_bits, n_groups, data):
+    bands = data.draw(st.sampled_from([None, *usable_bands(max_bits)]))
+    groups = np.arange(len(hashes)) % n_groups
+    found = near_pairs(hashes, max_bits, bands=bands, groups=groups if n_groups > 1 else None)
+    listed = sorted(zip(*(column.tolist() for column in found), strict=True))
+    assert listed == brute_force(hashes, max_bits, groups if n_groups > 1 else None)
+
+
+@settings(max_examples=200)
+@given(hash_sets(), st.integers(0, 24), st.integers(0, 4), st.data())
+def test_every_pair_meets_in_one_task(hashes, max_bits, prefix_bits, data):
+    hashes = np.unique(hashes)
+    known = np.array(data.draw(st.lists(st.booleans(), min_size=len(hashes), max_size=len(hashes))), bool)
+    bands = data.draw(st.sampled_from(usable_bands(max_bits)))
+    if bands == EVERYTHING:
+        bands = banded_join.Bands((prefix_bits,), (prefix_bits,))
+    plan = pair_routing.Plan(len(hashes), max_bits, bands, min(prefix_bits, *bands.widths))
+    found = []
+    for route, members in routed(hashes, plan).items():
+        chosen = np.array(data.draw(st.permutations(members)))
+        columns = pair_routing.join_route(hashes[chosen], known[chosen], route, plan)
+        found += [
+            (min(a, b), max(a, b), bits) for a, b, bits in zip(*(c.tolist() for c in columns), strict=True)
+        ]
+    wanted = [
+        (int(hashes[i]), int(hashes[j]), bits)
+        for i, j, bits in brute_force(hashes, max_bits)
+        if not (known[i] and known[j])
+    ]
+    assert sorted(found) == wanted
+
+
+def routed(hashes, plan):
+    """{route: positions of the hashes that are sent there}, by the words of pair_routing's docstring."""
+    members = {}
+    for at, value in enumerate(hashes.tolist()):
+        for band, width in enumerate(plan.bands.widths):
+            shift = plan.bands.shift(band) + width - plan.prefix_bits
+            prefix = (value >> shift) % (1 << plan.prefix_bits)
+            for other in range(prefix + 1):
+                if (prefix ^ other).bit_count() <= plan.bands.flips[band]:
+                    members.setdefault((band << plan.prefix_bits) + other, []).append(at)
+    return members
+
+
+def test_the_routes_of_a_column_are_those_of_the_words(spark):
+    hashes = np.random.default_rng(5).integers(0, 2**64, 50, dtype=np.uint64)
+    plan = pair_routing.Plan(50, 7, bands_for(4, 7), 3)
+    df = spark.createDataFrame([(int(h),) for h in hashes.view(np.int64)], "hash long")
+    rows = df.select("hash", pair_routing._routes(df["hash"], plan).alias("routes")).collect()
+    position = {row["hash"]: at for at, row in enumerate(rows)}
+    found = {}
+    for row in rows:
+        for route in row["routes"]:
+            found.setdefault(route, []).append(position[row["hash"]])
+    assert found == routed(hashes, plan)
+
+
+@pytest.mark.parametrize("max_bits", range(20))
+def test_bands_cover_a_hash_and_their_flips_suffice(max_bits):
+    for bands in usable_bands(max_bits)[1:]:
+        assert sum(bands.widths) == min(64, 32 * len(bands.widths))
+        assert sum(flips + 1 for flips in bands.flips) == max_bits + 1
+
+
+def test_more_hashes_than_a_task_holds_are_spread():
+    plan = pair_routing.plan_join(10_000_000, 7)
+    assert plan.prefix_bits == 4
+    assert "10,000,000 hashes" in plan.describe()
+    far = pair_routing.plan_join(10_000_000, 40)
+    assert far.bands.widths == far.bands.flips == (far.prefix_bits,)

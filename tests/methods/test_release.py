@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import networkx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import functions as F
+from rows import as_dicts, rows
+
+from synlake.methods.checksum import content_checksum
+from synlake.methods.components import connected_components
+from synlake.methods.release import decided_labels, judge_pool, with_groups
+from synlake.methods.splits import assign_splits
+
+NODES = st.integers(0, 12).map(lambda i: f"i{i:02}")
+
+
+@settings(max_examples=12)
+@given(st.lists(st.tuples(NODES, NODES), max_size=20))
+def test_components_agree_with_networkx(spark, edges):
+    found = connected_components(spark.createDataFrame(edges, "id_l string, id_r string"))
+    graph = networkx.Graph(edges)
+    wanted = {node: min(part) for part in networkx.connected_components(graph) for node in part}
+    assert {row["id"]: row["component"] for row in as_dicts(found)} == wanted
+
+
+def test_a_long_chain_is_one_component(spark):
+    edges = [(f"i{k:03}", f"i{k + 1:03}") for k in range(60)]
+    found = connected_components(spark.createDataFrame(edges, "id_l string, id_r string"))
+    assert found.where("component <> 'i000'").isEmpty()
+    assert found.count() == 61
+
+
+def images(spark, given):
+    return spark.createDataFrame(given, "image_id string, synset_id string, group_id string")
+
+
+@settings(max_examples=10)
+@given(
+    st.lists(st.tuples(st.sampled_from(["n1", "n2", "n3"]), st.integers(0, 30)), min_size=1, max_size=60),
+    st.integers(0, 6),
+    st.integers(0, 6),
+)
+def test_no_group_is_in_two_splits_and_every_image_in_one(spark, given, n_val, n_test):
+    df = images(spark, [(f"i{k:02}", synset, f"g{group:02}") for k, (synset, group) in enumerate(given)])
+    found = as_dicts(assign_splits(df, n_val=n_val, n_test=n_test, seed=1))
+    assert sorted(row["image_id"] for row in found) == sorted(f"i{k:02}" for k in range(len(given)))
+    by_group = {}
+    for row in found:
+        by_group.setdefault(row["group_id"], set()).add(row["split"])
+    assert all(len(splits) == 1 for splits in by_group.values())
+    assert (n_val > 0 or n_test > 0) or {row["split"] for row in found} == {"train"}
+
+
+@pytest.mark.parametrize(
+    ("n", "val", "test"), [(1000, 50, 100), (300, 50, 100), (30, 5, 10), (2, 0, 0), (1, 0, 0)]
+)
+def test_sizes_are_exact_where_groups_are_single_images(spark, n, val, test):
+    df = images(spark, [(f"i{k}", "n1", f"i{k}") for k in range(n)])
+    counts = dict(assign_splits(df, n_val=50, n_test=100, seed=3).groupBy("split").count().collect())
+    assert (counts.get("val", 0), counts.get("test", 0)) == (val, test)
+    assert counts.get("train", 0) == n - val - test
+
+
+def test_the_seed_decides(spark):
+    df = images(spark, [(f"i{k}", "n1", f"i{k}") for k in range(40)])
+    splits = [
+        frozenset(
+            r["image_id"]
+            for r in assign_splits(df, n_val=0, n_test=10, seed=s).where("split = 'test'").collect()
+        )
+        for s in (1, 1, 2)
+    ]
+    assert splits[0] == splits[1] != splits[2]
+
+
+ROWS = st.lists(st.tuples(st.text("ab,\n|", max_size=3), st.one_of(st.none(), st.floats(0, 1))), max_size=8)
+
+
+@settings(max_examples=15)
+@given(ROWS, st.integers(1, 4))
+def test_the_checksum_does_not_see_order_or_partitions(spark, given, n):
+    schema = "a string, b double"
+    straight = content_checksum(spark.createDataFrame(given, schema))
+    turned = spark.createDataFrame(list(reversed(given)), schema).repartition(n).select("b", "a")
+    assert straight == content_checksum(turned)
+
+
+@settings(max_examples=15)
+@given(ROWS, ROWS)
+def test_the_checksum_sees_every_difference(spark, one, other):
+    schema = "a string, b double"
+
+    one, other = rounded_rows(one), rounded_rows(other)
+    same = content_checksum(spark.createDataFrame(one, schema)) == content_checksum(
+        spark.createDataFrame(other, schema)
+    )
+    assert same == (sorted(map(repr, one)) == sorted(map(repr, other)))
+
+
+def rounded_rows(given):
+    return [(a, None if b is None else round(b, 6)) for a, b in given]
+
+
+def test_the_checksum_counts_repeated_rows_and_names_of_columns(spark):
+    once = spark.createDataFrame([("a",)], "x string")
+    twice = spark.createDataFrame([("a",), ("a",)], "x string")
+    renamed = once.withColumnRenamed("x", "y")
+    assert len({content_checksum(df) for df in (once, twice, renamed, once.limit(0))}) == 4
+
+
+def test_experts_win_over_votes_and_disputes_stay_open(spark):
+    item = {"synset_id": "n1", "label": "yes", "confidence": 1.0, "n_votes": 3}
+    labels = rows(
+        spark,
+        "labels",
+        {"item_id": "sure", "image_id": "a", **item},
+        {"item_id": "open", "image_id": "b", **item, "is_escalated": True, "escalation_reason": "tie"},
+        {"item_id": "done", "image_id": "c", **item, "is_escalated": True, "escalation_reason": "tie"},
+        {"item_id": "split", "image_id": "d", **item},
+        {"item_id": "gold", "image_id": "e", **item, "is_gold": True},
+    )
+    decision = {"kind": "decision", "reviewer_id": "r1"}
+    reviews = rows(
+        spark,
+        "reviews",
+        {"review_id": "1", "item_id": "done", "label": "no", **decision},
+        {"review_id": "2", "item_id": "split", "label": "no", **decision},
+        {"review_id": "3", "item_id": "split", "label": "yes", "kind": "decision", "reviewer_id": "r2"},
+        {"review_id": "4", "item_id": "sure", "label": "no", **decision, "reject_reason": "duplicate_review"},
+        {"review_id": "5", "item_id": "sure", "kind": "audit", "reviewer_id": "audit"},
+    )
+    found = {row["image_id"]: row for row in as_dicts(decided_labels(labels, reviews))}
+    assert set(found) == set("abcd")
+    assert (found["a"]["label"], found["a"]["label_source"], found["a"]["is_open"]) == ("yes", "votes", False)
+    assert found["b"]["is_open"]
+    assert (found["c"]["label"], found["c"]["label_source"], found["c"]["is_open"]) == ("no", "review", False)
+    assert found["d"]["is_open"]
+
+
+def test_what_is_left_out_has_one_reason(spark):
+    kept = {"synset_id": "n1", "is_kept": True}
+    pool = rows(
+        spark,
+        "pool",
+        {"image_id": "a", **kept},
+        {"image_id": "b", **kept},
+        {"image_id": "c", **kept},
+        {"image_id": "d", **kept},
+        {"image_id": "e", "synset_id": "n1", "reject_reason": "truncated"},
+    )
+    columns = "image_id string, synset_id string, label string, confidence double, n_votes bigint, "
+    decided = spark.createDataFrame(
+        [
+            ("a", "n1", "yes", 1.0, 3, "votes", False),
+            ("b", "n1", "no", 1.0, 3, "votes", False),
+            ("c", "n1", "yes", 0.5, 2, "votes", True),
+        ],
+        columns + "label_source string, is_open boolean",
+    )
+    found = {row["image_id"]: row["left_out"] for row in as_dicts(judge_pool(pool, decided))}
+    assert found == {
+        "a": None,
+        "b": "label_is_no",
+        "c": "unresolved_escalation",
+        "d": "not_labelled",
+        "e": "not_kept",
+    }
+
+
+def test_restored_duplicates_share_a_group_with_what_they_duplicate(spark):
+    given = [("a", None), ("b", "a"), ("c", "b"), ("d", None)]
+    df = spark.createDataFrame(given, "image_id string, duplicate_of string").withColumn(
+        "synset_id", F.lit("n1")
+    )
+    groups = {row["image_id"]: row["group_id"] for row in as_dicts(with_groups(df))}
+    assert groups == {"a": "a", "b": "a", "c": "a", "d": "d"}
