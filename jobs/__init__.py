@@ -1,0 +1,45 @@
+"""The pipeline: one file a job. Order, command line, README table and the ``run`` job derive from PIPELINE."""
+
+from __future__ import annotations
+
+from synlake.stage import Stage
+
+PIPELINE = (
+    Stage("select-synsets", reads=(), writes=("synsets",)),
+    Stage("plan-queries", reads=("synsets",), writes=("queries",)),
+    Stage("ingest-images", reads=("synsets",), writes=("image_bytes", "candidates"), looks_outside=True),
+    Stage("fingerprint-images", reads=("image_bytes",), writes=("fingerprints",)),
+    Stage("deduplicate-images", reads=("candidates", "fingerprints"), writes=("duplicate_pairs", "pool")),
+    Stage("plan-annotation", reads=("pool", "synsets"), writes=("tasks",)),
+    Stage("import-votes", reads=(), optional_reads=("tasks",), writes=("votes",)),
+    Stage("aggregate-votes", reads=("votes",), optional_reads=("tasks",), writes=("workers", "labels")),
+    Stage("review-labels", reads=("labels",), writes=("reviews",)),
+    Stage(
+        "freeze-release",
+        reads=("synsets", "candidates", "fingerprints", "pool", "labels"),
+        optional_reads=("reviews",),
+        writes=("release_images", "release_synsets", "release_hierarchy", "releases"),
+        refuses_repeat=True,
+    ),
+)
+STAGES = {stage.name: stage for stage in PIPELINE}
+#: Commands beside the stages, in the order of help.
+OTHER_COMMANDS = (
+    "run",
+    "demo",
+    "sql",
+    "compare-strategies",
+    "taxonomy-diff",
+    "plan-cost",
+    "agreement-report",
+    "score-labels",
+    "audit-report",
+    "verify-release",
+    "diff-releases",
+    "deprecate-release",
+    "export-release",
+    "import-release",
+    "import-predictions",
+    "evaluate-predictions",
+    "compare-models",
+)

@@ -1,0 +1,39 @@
+"""Say that a release should not be used any more, and why. It stays as it is: nothing is ever deleted."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from dataclasses import dataclass
+
+from synlake import output, registry, tables
+from synlake.config import bad_name, moment, option
+from synlake.errors import UsageError
+from synlake.schemas import TABLES
+from synlake.tables import Warehouse
+
+EXAMPLE = 'deprecate-release --release v1.0.0 --reason "labels of n02110958 were wrong" --use-instead v2.0.0'
+NEEDS_WAREHOUSE = True
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of deprecate-release."""
+
+    release: str | None = option(None, "the release; needed", check=bad_name)
+    reason: str | None = option(None, "why; needed")
+    use_instead: str | None = option(None, "the release to use", check=bad_name)
+    as_of: dt.datetime | None = option(None, "time of the notice, UTC; default: now")
+
+
+def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
+    """Add to ``release_notices``; print the notice."""
+    if settings.release is None or not settings.reason:
+        raise UsageError("--release NAME and --reason TEXT are needed\n  next: deprecate-release --help")
+    for release in filter(None, (settings.release, settings.use_instead)):
+        registry.row_of(warehouse, release)
+    schema = TABLES["release_notices"].schema
+    row = (settings.release, moment(settings.as_of), settings.reason, settings.use_instead)
+    tables.append(warehouse, "release_notices", warehouse.spark.createDataFrame([row], schema))
+    output.emit(schema.names, [row], arguments.format)
+    return 0

@@ -1,0 +1,122 @@
+"""A release from a release: fewer classes, or without images that were withdrawn; and what a version may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake import registry, tables
+from synlake.config import moment
+from synlake.errors import InputError, UsageError
+from synlake.jobs import freezing
+from synlake.methods import versions
+from synlake.methods.release_diff import diff_images
+from synlake.spread import held
+from synlake.stage import Outcome, last_configs
+from synlake.tables import Warehouse
+
+if TYPE_CHECKING:
+    from synlake.jobs.freeze_release import Config
+
+
+def derive(warehouse: Warehouse, settings: Config) -> Outcome:
+    """Freeze ``settings.release`` from the rows of ``settings.from_``; splits, labels and groups stay."""
+    parent = str(settings.from_)
+    registry.row_of(warehouse, parent)
+    if settings.withdraw and not settings.reason:
+        raise UsageError("--withdraw: needs --reason TEXT, which the release keeps")
+    rows = registry.rows_of(warehouse, parent)
+    withdrawn = _withdrawn(warehouse, rows["release_images"], settings.withdraw)
+    _check_classes(rows["release_synsets"], settings.only)
+    wanted = F.col("label").isin(*settings.only) if settings.only else F.lit(True)
+    left = rows["release_images"].join(withdrawn, on="image_id", how="left_anti")
+    with held(left.where(wanted).withColumn("release", F.lit(settings.release))) as images:
+        n_before, n_left, n = rows["release_images"].count(), left.count(), images.count()
+        if not n:
+            raise InputError(f"--from {parent}: nothing is left of it")
+        check_version(warehouse, settings.release, images)
+        mine = registry.claim(warehouse, settings.release)
+        left_out = {"withdrawn": n_before - n_left, "other_class": n_left - n}
+        left_out = {reason: count for reason, count in left_out.items() if count}
+        origin = freezing.Provenance(
+            kind="derived",
+            frozen_at=moment(settings.as_of),
+            config={**last_configs(warehouse), "freeze-release": asdict(settings)},
+            left_out=left_out,
+            parent=parent,
+            reason=settings.reason,
+        )
+        checksum = freezing.freeze(warehouse, mine, _rows(warehouse, rows, images, settings), origin)
+    note = f"release {settings.release} is frozen from {parent}, content_checksum {checksum}"
+    return Outcome(n_before, n, left_out, notes=(note,))
+
+
+def check_version(warehouse: Warehouse, release: str, images: DataFrame) -> None:
+    """Raise :class:`UsageError` where the name is a semantic version that grows less than its content changed."""
+    known = (
+        tables.read_or_empty(warehouse, "releases").where("kind <> 'imported'").select("release").collect()
+    )
+    earlier = [row["release"] for row in known if versions.level(row["release"], release)]
+    if not earlier:
+        return
+    last = max(earlier, key=lambda name: versions.parse(name) or (0, 0, 0))
+    old = registry.rows_of(warehouse, last)["release_images"]
+    changes = diff_images(old, images).groupBy("change").agg(F.count("*").alias("n")).collect()
+    gone = old.select("label").distinct().join(images.select("label").distinct(), on="label", how="left_anti")
+    counts = {row["change"]: row["n"] for row in changes}
+    needed, given = versions.needed(counts, n_classes_gone=gone.count()), versions.level(last, release)
+    if given is not None and versions.LEVELS.index(given) < versions.LEVELS.index(needed):
+        raise UsageError(
+            f"--release {release}: after {last} this would be a {given} release, but the change is a {needed} one"
+            f" ({', '.join(f'{n} {change}' for change, n in sorted(counts.items()))})\n"
+            f"  next: choose a name whose {needed} number is larger"
+        )
+
+
+def _rows(
+    warehouse: Warehouse, rows: Mapping[str, DataFrame], images: DataFrame, settings: Config
+) -> dict[str, DataFrame]:
+    counts = images.groupBy("synset_id").agg(F.count(F.lit(1)).alias("n_images"))
+    synsets = rows["release_synsets"].drop("n_images")
+    if settings.only:
+        synsets = synsets.where(F.col("synset_id").isin(*settings.only))
+    synsets = synsets.join(counts, on="synset_id", how="left").fillna(0, subset=["n_images"])
+    found = rows["release_hierarchy"].collect()  # a part of WordNet, whatever the number of images
+    nouns = {row["synset_id"]: (row["name"], tuple(row["parent_ids"])) for row in found}
+    classes = [
+        r["synset_id"]
+        for r in found
+        if r["is_class"] and (not settings.only or r["synset_id"] in settings.only)
+    ]
+    return {
+        "release_images": images,
+        "release_synsets": synsets.withColumn("release", F.lit(settings.release)),
+        "release_hierarchy": freezing.hierarchy_of(warehouse, settings.release, nouns, classes),
+    }
+
+
+def _withdrawn(warehouse: Warehouse, images: DataFrame, path: str | None) -> DataFrame:
+    """``image_id`` of the images to leave out; one that the release does not have is a mistake."""
+    lines = Path(path).read_text(encoding="utf-8").split() if path else []
+    given = warehouse.spark.createDataFrame([(line,) for line in sorted(set(lines))], "image_id string")
+    unknown = given.join(images.select("image_id"), on="image_id", how="left_anti")
+    sample = [row["image_id"] for row in unknown.orderBy("image_id").limit(3).collect()]
+    if sample:
+        raise InputError(
+            f"--withdraw {path}: not in the release: {', '.join(sample)}; {unknown.count()} in all"
+        )
+    return given
+
+
+def _check_classes(synsets: DataFrame, only: tuple[str, ...]) -> None:
+    known = {row["synset_id"] for row in synsets.select("synset_id").collect()} if only else set()
+    unknown = sorted(set(only) - known)
+    if unknown:
+        raise InputError(
+            f"--only: not classes of the release: {', '.join(unknown[:3])}; {len(unknown)} in all"
+        )

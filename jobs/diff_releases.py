@@ -1,0 +1,71 @@
+"""Show what changed from one release to another: images added, removed, relabelled and moved, by class.
+
+--images lists them one by one. The last line on stderr says which version number such a change needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake import output, registry
+from synlake.config import bad_name, option
+from synlake.errors import UsageError
+from synlake.methods import versions
+from synlake.methods.release_diff import CHANGES, changes_by_class, diff_images
+from synlake.spread import held
+from synlake.tables import Warehouse
+
+EXAMPLE = "diff-releases v1.0.0 v1.1.0"
+NEEDS_WAREHOUSE = True
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of diff-releases."""
+
+    from_release: str | None = option(None, "the older release", check=bad_name)
+    to_release: str | None = option(None, "the newer release", check=bad_name)
+    images: bool = option(False, "list every image that changed")
+
+
+def add_arguments(sub: argparse.ArgumentParser) -> None:
+    """The two releases may stand by themselves."""
+    sub.add_argument("releases", nargs="*", metavar="RELEASE", help="the older release, and the newer one")
+
+
+def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
+    """Compare the two; print a row a class, or a row an image."""
+    given = [*arguments.releases, *filter(None, (settings.from_release, settings.to_release))]
+    if len(given) != 2:
+        raise UsageError("two releases are needed: the older and the newer\n  next: diff-releases OLD NEW")
+    for release in given:
+        registry.row_of(warehouse, release)
+    old, new = (registry.rows_of(warehouse, release)["release_images"] for release in given)
+    with held(diff_images(old, new)) as changes:
+        if settings.images:
+            shown = changes.where("change <> 'same'").orderBy("change", "image_id")
+        else:
+            shown = changes_by_class(changes).orderBy("label")
+        output.emit(shown.columns, shown.toLocalIterator(), arguments.format)
+        _say_what_it_needs(changes, old, new, given)
+    return 0
+
+
+def counts_of(changes: DataFrame, old: DataFrame, new: DataFrame) -> tuple[dict[str, int], int]:
+    """(images by change, classes gone)."""
+    counts = {
+        row["change"]: row["n"] for row in changes.groupBy("change").agg(F.count("*").alias("n")).collect()
+    }
+    gone = old.select("label").distinct().join(new.select("label").distinct(), on="label", how="left_anti")
+    return counts, gone.count()
+
+
+def _say_what_it_needs(changes: DataFrame, old: DataFrame, new: DataFrame, given: list[str]) -> None:
+    counts, n_gone = counts_of(changes, old, new)
+    listed = ", ".join(f"{counts.get(change, 0)} {change}" for change in CHANGES)
+    level = versions.needed(counts, n_classes_gone=n_gone)
+    output.say(f"{given[0]} → {given[1]}: {listed}; {n_gone} classes gone: a {level} release")

@@ -1,0 +1,156 @@
+"""Freeze a release: a copy of what matters that never changes again, with splits, checksum and provenance.
+
+A name is frozen once, and an image keeps the split that earlier releases gave it. With --from a release is
+derived from another: of some classes (--only), or without images that are withdrawn (--withdraw).
+The checksum is the same for the same images, labels and splits on any machine.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake import registry, tables
+from synlake.config import bad_name, moment, option
+from synlake.errors import InputError
+from synlake.jobs import deriving, freezing
+from synlake.methods.audit import audit_table, audited
+from synlake.methods.release import decided_labels, judge_pool, with_groups
+from synlake.methods.splits import assign_splits, fixed_splits
+from synlake.schemas import TABLES
+from synlake.spread import held
+from synlake.stage import Outcome, flagged_outcome, last_configs
+from synlake.tables import Warehouse
+
+EXAMPLE = "freeze-release --release v1.0.0 --n-val 50 --n-test 100"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of freeze-release."""
+
+    release: str = option("v1.0.0", "name of the release", check=bad_name)
+    n_val: int = option(50, "validation images a class; fewer in small classes", minimum=0)
+    n_test: int = option(100, "test images a class; fewer in small classes", minimum=0)
+    tau: int = option(
+        8, "bits; a new image nearer than this to a test image of any release is test", minimum=0, maximum=8
+    )
+    from_: str | None = option(None, "derive it from this release instead of the pool", check=bad_name)
+    only: tuple[str, ...] = option((), "with --from: the classes to take")
+    withdraw: str | None = option(
+        None, "with --from: file of image ids to leave out, one a line", is_file=True
+    )
+    reason: str | None = option(None, "with --withdraw: why (takedown, privacy …)")
+    seed: int = option(7, "decides the splits; the same one from release to release")
+    as_of: dt.datetime | None = option(None, "time of the freeze, UTC; default: now")
+    selection_id: str = option("default", "the selection that is frozen", check=bad_name)
+    min_audited_accuracy: float = option(
+        0.0, "refuse where experts found fewer of the audited labels right", minimum=0.0, maximum=1.0
+    )
+
+
+def main(warehouse: Warehouse, settings: Config) -> Outcome:
+    """Read ``pool``, ``labels``, ``reviews`` and ``synsets``, or a release; write the release tables."""
+    finished = freezing.finished_by(warehouse, settings.release, "freeze-release", settings)
+    if finished is not None:
+        return _resumed(warehouse, finished)
+    registry.check_is_free(warehouse, settings.release)
+    if settings.from_:
+        return deriving.derive(warehouse, settings)
+    _check_audit(warehouse, settings)
+    decided = decided_labels(tables.read(warehouse, "labels"), tables.read_or_empty(warehouse, "reviews"))
+    with held(judge_pool(tables.read(warehouse, "pool"), decided)) as judged:
+        outcome = flagged_outcome(judged, "left_out")
+        if not outcome.rows_kept:
+            raise InputError(
+                f"--release {settings.release}: nothing to freeze; left out: {dict(outcome.rejected)}"
+            )
+        mine = registry.claim(warehouse, settings.release)
+        with held(_images(warehouse, judged.where("left_out IS NULL"), settings)) as images:
+            rows = {
+                "release_images": images,
+                "release_synsets": _synsets(warehouse, images, settings),
+                "release_hierarchy": _hierarchy(warehouse, settings),
+            }
+            deriving.check_version(warehouse, settings.release, images)
+            checksum = freezing.freeze(warehouse, mine, rows, _provenance(warehouse, settings, outcome))
+    return replace(outcome, notes=(f"release {settings.release} is frozen, content_checksum {checksum}",))
+
+
+def _resumed(warehouse: Warehouse, row: Mapping[str, Any]) -> Outcome:
+    """What was left to do of a freeze that was killed after it registered its release: the manifest."""
+    freezing.write_manifest(replace(warehouse, pins={}), row)
+    counts = row["counts"]
+    rejected = {k.removeprefix("left_out:"): n for k, n in counts.items() if k.startswith("left_out:")}
+    note = f"release {row['release']} was frozen by a run that was interrupted; its record is complete now"
+    return Outcome(row["n_images"] + sum(rejected.values()), row["n_images"], rejected, notes=(note,))
+
+
+def _check_audit(warehouse: Warehouse, settings: Config) -> None:
+    """Raise :class:`InputError` where the audit found the labels below the floor, or there was none."""
+    floor = settings.min_audited_accuracy
+    if not floor:
+        return
+    labels, reviews = tables.read(warehouse, "labels"), tables.read_or_empty(warehouse, "reviews")
+    whole = audit_table(audited(labels, reviews), tables.read(warehouse, "synsets")).where("level = 'all'")
+    found = whole.first()
+    if found is None or found["accuracy"] < floor:
+        said = (
+            "no label drawn for audit has been decided on"
+            if found is None
+            else f"{found['n_right']} of {found['n_audited']} audited labels are right: {found['accuracy']:.1%}"
+            f" (95 % interval {found['accuracy_low']:.1%} to {found['accuracy_high']:.1%})"
+        )
+        raise InputError(
+            f"--min-audited-accuracy {floor}: {said}\n"
+            "  next: have the audited items of exports/review.csv decided, or collect more votes"
+        )
+
+
+def _images(warehouse: Warehouse, taken: DataFrame, settings: Config) -> DataFrame:
+    prints = tables.read(warehouse, "fingerprints").select(
+        "image_id", "format", "width_px", "height_px", "phash"
+    )
+    earlier = registry.earlier_images(replace(warehouse, pins={}))
+    fixed = fixed_splits(
+        taken.select("image_id").distinct().join(prints, on="image_id"), earlier, tau=settings.tau
+    )
+    split = assign_splits(
+        with_groups(taken), n_val=settings.n_val, n_test=settings.n_test, seed=settings.seed, fixed=fixed
+    )
+    full = split.join(prints, on="image_id").withColumns(
+        {"release": F.lit(settings.release), "label": F.col("synset_id")}
+    )
+    return full.select(*TABLES["release_images"].schema.names)
+
+
+def _synsets(warehouse: Warehouse, images: DataFrame, settings: Config) -> DataFrame:
+    counts = images.groupBy("synset_id").agg(F.count(F.lit(1)).alias("n_images"))
+    chosen = tables.read(warehouse, "synsets").where(
+        F.col("is_selected") & (F.col("selection_id") == settings.selection_id)
+    )
+    full = chosen.join(counts, on="synset_id", how="left").withColumn("release", F.lit(settings.release))
+    return full.fillna(0, subset=["n_images"]).select(*TABLES["release_synsets"].schema.names)
+
+
+def _hierarchy(warehouse: Warehouse, settings: Config) -> DataFrame:
+    """The classes and all above them. What comes to the driver is WordNet, never more than 82 thousand rows."""
+    known = tables.read(warehouse, "synsets").where(F.col("selection_id") == settings.selection_id)
+    found = known.select("synset_id", "name", "parent_ids", "is_selected").collect()
+    nouns = {row["synset_id"]: (row["name"], tuple(row["parent_ids"])) for row in found}
+    classes = [row["synset_id"] for row in found if row["is_selected"]]
+    return freezing.hierarchy_of(warehouse, settings.release, nouns, classes)
+
+
+def _provenance(warehouse: Warehouse, settings: Config, outcome: Outcome) -> freezing.Provenance:
+    return freezing.Provenance(
+        kind="frozen",
+        frozen_at=moment(settings.as_of),
+        config={**last_configs(warehouse), "freeze-release": asdict(settings)},
+        left_out=outcome.rejected,
+    )

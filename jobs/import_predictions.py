@@ -1,0 +1,125 @@
+"""Import a model's ranked guesses on a release; missing, extra and repeated images are errors, listed together.
+
+CSV or Parquet with image_id,rank,label (rank from 1), JSON lines of the same or of image_id,labels, or an .npy
+array of class numbers (one row an image, best first) with --order. Importing a model again replaces its guesses.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake import faults, output, registry, tables
+from synlake.config import bad_name, option
+from synlake.errors import InputError, UsageError
+from synlake.jobs.guesses import read_classes, read_guesses, with_class_names
+from synlake.methods.predictions import faults_in
+from synlake.schemas import TABLES
+from synlake.schemas.release_images import SPLITS
+from synlake.spread import held
+from synlake.tables import Warehouse
+
+EXAMPLE = "import-predictions --release imagenetv2 --model alexnet --input alexnet.npy --order images.txt"
+NEEDS_WAREHOUSE = True
+#: Splits that a model may be scored on alone without being asked to.
+HELD_OUT = ("test", "val")
+COLUMNS = ("release", "model", "split", "n_images", "n_guesses")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of import-predictions."""
+
+    release: str | None = option(None, "the release that was predicted; needed", check=bad_name)
+    model: str | None = option(None, "name of the model; needed", check=bad_name)
+    input: str | None = option(None, "file of guesses; needed")
+    order: str | None = option(
+        None, "with .npy: image ids, one a line, in the order of its rows", is_file=True
+    )
+    classes: str | None = option(
+        None, "labels of class numbers, one a line; default: the release's own, sorted", is_file=True
+    )
+    split: str | None = option(
+        None,
+        "images that need guesses; default: test or val where all are of it, else all",
+        choices=("all", *SPLITS),
+    )
+    image_column: str = option("image_id", "column with the image")
+    rank_column: str = option("rank", "column with the rank, 1 is the first guess")
+    label_column: str = option("label", "column with the class guessed")
+
+
+def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
+    """Read the guesses, hold them against the release, write ``predictions``; print how many."""
+    if settings.release is None or settings.model is None or settings.input is None:
+        raise UsageError(
+            "--release NAME, --model NAME and --input FILE are needed\n  next: import-predictions --help"
+        )
+    registry.row_of(warehouse, settings.release)
+    images = tables.read(warehouse, "release_images").where(F.col("release") == settings.release)
+    labels = sorted(row["label"] for row in images.select("label").distinct().collect())
+    with (
+        held(_guesses(warehouse, settings, labels)) as guesses,
+        held(images.select("image_id", "split")) as known,
+    ):
+        split = settings.split or _covered_split(known, guesses)
+        wrong = faults_in(guesses, known, split=split)
+        next_step = "give guesses for each image once, or name the images they are for with --split"
+        faults.raise_listed(
+            wrong, f"--input {settings.input}: not the images of release {settings.release}", next_step
+        )
+        _check_labels(guesses, labels, settings)
+        rows = guesses.select(
+            F.lit(settings.release).alias("release"),
+            F.lit(settings.model).alias("model"),
+            F.lit(split).alias("split"),
+            "image_id",
+            "rank",
+            "label",
+        )
+        where = f"release = '{settings.release}' AND model = '{settings.model}'"
+        n = tables.overwrite(
+            warehouse, "predictions", rows.select(*TABLES["predictions"].schema.names), where=where
+        )
+        n_images = guesses.select("image_id").distinct().count()
+    output.emit(COLUMNS, [(settings.release, settings.model, split, n_images, n)], arguments.format)
+    return 0
+
+
+def _guesses(warehouse: Warehouse, settings: Config, labels: list[str]) -> DataFrame:
+    classes = read_classes(settings.classes) if settings.classes else labels
+    names = {"image_id": settings.image_column, "rank": settings.rank_column, "label": settings.label_column}
+    path = settings.input or ""
+    given = read_guesses(warehouse.spark, path, order=settings.order, names=names, classes=classes)
+    return with_class_names(given, classes) if settings.classes and not path.endswith(".npy") else given
+
+
+def _covered_split(images: DataFrame, guessed: DataFrame) -> str:
+    """Which images need guesses: the split that all guessed ones are in where it is held out, else all."""
+    known = images.select("image_id", "split").join(
+        guessed.select("image_id"), on="image_id", how="left_semi"
+    )
+    splits = [row["split"] for row in known.select("split").distinct().collect()]
+    return splits[0] if len(splits) == 1 and splits[0] in HELD_OUT else "all"
+
+
+def _check_labels(guesses: DataFrame, labels: list[str], settings: Config) -> None:
+    """A model may know more classes than the release has, but one that knows none of them speaks of others."""
+    known = guesses.sparkSession.createDataFrame([(label,) for label in labels], "label string")
+    guessed = guesses.select("label").distinct()
+    unknown = guessed.join(F.broadcast(known), on="label", how="left_anti").orderBy("label")
+    n, n_unknown = guessed.count(), unknown.count()
+    sample = ", ".join(row["label"] for row in unknown.limit(faults.SAMPLE).collect())
+    if n == n_unknown:
+        raise InputError(
+            f"--input {settings.input}: no guess is a class of release {settings.release}: {sample};"
+            f" its classes are {', '.join(labels[: faults.SAMPLE])} …\n"
+            "  next: name the classes of numbers with --classes FILE, one label a line"
+        )
+    if n_unknown:
+        output.say(
+            f"note: {n_unknown} of {n} guessed classes are not in the release (counted as wrong): {sample}"
+        )

@@ -1,0 +1,45 @@
+"""What scoring a model and comparing two of them have in common: whose predictions, which ancestors, how shown."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake import tables
+from synlake.errors import InputError
+from synlake.methods.taxonomy import closure
+from synlake.tables import Warehouse
+
+
+def predictions_of(warehouse: Warehouse, release: str, model: str) -> DataFrame:
+    """The guesses of a model on a release; :class:`InputError` says where else the model has some."""
+    every = tables.read_or_empty(warehouse, "predictions").where(F.col("model") == model)
+    found = every.where(F.col("release") == release)
+    if found.isEmpty():
+        others = sorted(row["release"] for row in every.select("release").distinct().collect())
+        elsewhere = f"; it has some on {', '.join(others)}" if others else ""
+        raise InputError(
+            f"--model {model}: has no predictions on release {release}{elsewhere}\n"
+            f"  next: import-predictions --release {release} --model {model} --input FILE"
+        )
+    return found
+
+
+def closure_of(hierarchy: DataFrame) -> DataFrame:
+    """``synset_id, ancestor_id, height, depth`` of each class and every node above it, itself included.
+
+    The hierarchy comes to the driver: it is a part of WordNet, whatever the number of images.
+    """
+    rows = hierarchy.select("synset_id", "parent_ids", "is_class").collect()
+    parents = {row["synset_id"]: row["parent_ids"] for row in rows}
+    pairs = closure(parents, [row["synset_id"] for row in rows if row["is_class"]])
+    df = hierarchy.sparkSession.createDataFrame(pairs, "synset_id string, ancestor_id string")
+    nodes = hierarchy.select(F.col("synset_id").alias("ancestor_id"), "height", "depth")
+    return df.join(F.broadcast(nodes), on="ancestor_id")
+
+
+def shown(value: object, output_format: str) -> object:
+    """A share with six decimals where people or CSV readers see it, a number in JSON."""
+    if not isinstance(value, float):
+        return value
+    return round(value, 6) if output_format == "json" else f"{value:.6f}"

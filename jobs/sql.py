@@ -1,0 +1,219 @@
+"""Query a warehouse: one statement, a file of them, or a prompt.
+
+Every table is there by name, and every release as a schema: release demo has demo.images and demo.synsets.
+The queries/ folder has ready-made ones. Reading only: nothing here changes a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TextIO
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+
+from synlake import output, views
+from synlake.config import option
+from synlake.errors import InputError, SynlakeError, UsageError
+from synlake.tables import Warehouse
+
+EXAMPLE = 'sql --format csv "SELECT split, count(*) AS n FROM release_images GROUP BY split"'
+#: Comments and quoted text: whatever stands in them is not looked at.
+_OPAQUE = r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`"
+NEEDS_WAREHOUSE = True
+_READING = ("select", "with", "show", "describe", "desc", "explain", "values", "table", "from")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of sql."""
+
+    file: str | None = option(
+        None, "a file of statements ended by semicolons, the name of a ready-made query, or - for stdin"
+    )
+    var: tuple[str, ...] = option((), "name=value pairs; :name in a statement stands for the value")
+    engine: str = option(
+        "spark", "duckdb answers on a local warehouse without a JVM", choices=("spark", "duckdb")
+    )
+
+
+def add_arguments(sub: argparse.ArgumentParser) -> None:
+    """The statement itself, and -f for --file."""
+    sub.add_argument("statement", nargs="?", help="an SQL statement; without one: a prompt")
+    sub.add_argument("-f", dest="file", default=argparse.SUPPRESS, help="short for --file")
+
+
+def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
+    """Run what was asked for; several results follow one another."""
+    variables = _variables(settings.var)
+    text = _asked(settings, arguments)
+    views.register(warehouse, text)
+    views.register_functions(warehouse, text)
+    if text is None:
+        return _prompt(warehouse, variables, arguments.format)
+    for statement in split_statements(text):
+        show(execute(warehouse, statement, variables), arguments.format)
+    return 0
+
+
+def run_without_spark(settings: Config, arguments: argparse.Namespace) -> int | None:
+    """The same through DuckDB; None where Spark is to answer."""
+    if settings.engine != "duckdb":
+        return None
+    from synlake import duck
+
+    text = _asked(settings, arguments)
+    if text is None:
+        raise UsageError("--engine duckdb has no prompt\n  next: give a statement, or -f FILE")
+    variables = _variables(settings.var)
+    connection = duck.connect(arguments.warehouse, text)
+    for statement in split_statements(text):
+        _check_reads_only(statement)
+        columns, rows = duck.ask(connection, bind(statement, variables, quote="''"))
+        output.emit(columns, rows, arguments.format)
+    return 0
+
+
+def _asked(settings: Config, arguments: argparse.Namespace) -> str | None:
+    """The statements that were given; None: a prompt is wanted."""
+    if arguments.statement and settings.file:
+        raise UsageError("give a statement or -f FILE, not both")
+    return arguments.statement or (_read(settings.file) if settings.file else None)
+
+
+def execute(warehouse: Warehouse, statement: str, variables: Mapping[str, str]) -> DataFrame:
+    """The result of one reading statement; :class:`InputError` with Spark's reason where it has none."""
+    _check_reads_only(statement)
+    try:
+        return warehouse.spark.sql(bind(statement, variables))
+    except PySparkException as error:
+        raise InputError(f"SQL: {first_line(error)}") from None
+
+
+def _check_reads_only(statement: str) -> None:
+    words = re.sub(r"--[^\n]*|/\*.*?\*/", " ", statement, flags=re.DOTALL).split()
+    first = words[0].lstrip("(").lower() if words else ""
+    if first not in _READING:
+        raise UsageError(
+            f"sql only reads: wanted SELECT, WITH, SHOW, DESCRIBE or EXPLAIN, got {first.upper()!r}"
+        )
+
+
+def bind(statement: str, variables: Mapping[str, str], *, quote: str = "\\'") -> str:
+    r"""Put values, as string literals, where a statement says :name; not within quotes and comments.
+
+    ``quote`` is an engine's way to write a quote within quotes. Spark's own named parameters do not get
+    through Delta's SQL parser (delta-spark 4.4 on Spark 4.2).
+
+    >>> bind("SELECT ':a', :a, b::int", {"a": "it's"})
+    "SELECT ':a', 'it\\'s', b::int"
+    """
+
+    def value_of(found: re.Match[str]) -> str:
+        name = found.group("name")
+        if name is None:
+            return found.group()
+        if name not in variables:
+            raise UsageError(f"the statement needs a value for :{name}\n  next: --var {name}=VALUE")
+        backslash = "\\\\" if quote.startswith("\\") else "\\"
+        escaped = variables[name].replace("\\", backslash).replace("'", quote)
+        return f"'{escaped}'"
+
+    return re.sub(rf"{_OPAQUE}|::|:(?P<name>[A-Za-z_]\w*)", value_of, statement, flags=re.DOTALL)
+
+
+def show(result: DataFrame, output_format: str) -> None:
+    """Write a result as it comes: one partition at a time is held."""
+    if output_format == "table":  # one more than are shown, so that it is known that there are more
+        output.emit(result.columns, result.limit(output.TABLE_ROWS + 1).collect(), output_format)
+    else:
+        output.emit(result.columns, result.toLocalIterator(), output_format)
+
+
+def show_ready_made(
+    warehouse: Warehouse, name: str, variables: Mapping[str, str], output_format: str, *, n_rows: int
+) -> None:
+    """The first rows of a ready-made query."""
+    (statement,) = split_statements(_read(name))
+    views.register(warehouse, statement)
+    result = execute(warehouse, statement, variables)
+    output.emit(result.columns, result.limit(n_rows).collect(), output_format)
+
+
+def split_statements(text: str) -> list[str]:
+    r"""Statements between semicolons that stand outside quotes and comments.
+
+    >>> split_statements("SELECT ';' AS a; -- one; two\nSELECT 2;")
+    ["SELECT ';' AS a", '-- one; two\nSELECT 2']
+    """
+    pieces = re.findall(rf"((?:{_OPAQUE}|[^;])+)", text, flags=re.DOTALL)
+    bare = (re.sub(r"--[^\n]*|/\*.*?\*/", "", piece, flags=re.DOTALL).strip() for piece in pieces)
+    return [piece.strip() for piece, rest in zip(pieces, bare, strict=True) if rest]
+
+
+def first_line(error: Exception) -> str:
+    """Spark's reason without its query plan and stack."""
+    text = str(error).split("\n== SQL", maxsplit=1)[0].split(";\n", maxsplit=1)[0].strip()
+    return re.sub(r" SQLSTATE: \w+", "", text)
+
+
+def _variables(pairs: tuple[str, ...]) -> dict[str, str]:
+    bad = [pair for pair in pairs if not re.fullmatch(r"[A-Za-z_]\w*=.*", pair, flags=re.DOTALL)]
+    if bad:
+        raise UsageError(f"--var: wanted name=value, got {bad[0]!r}")
+    return dict(pair.split("=", maxsplit=1) for pair in pairs)
+
+
+def _read(path: str) -> str:
+    if path == "-":
+        return _stdin().read()
+    ready_made = files("synlake.queries") / f"{path}.sql"
+    try:
+        if not Path(path).exists() and ready_made.is_file():
+            return ready_made.read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--file {path}: cannot be read ({error})") from None
+
+
+def _stdin() -> TextIO:
+    # spark-submit gives the driver no stdin; submit.sh says where the real one is.
+    path = os.environ.get("SYNLAKE_STDIN")
+    return open(path, encoding="utf-8") if path else sys.stdin
+
+
+def _prompt(warehouse: Warehouse, variables: Mapping[str, str], output_format: str) -> int:
+    for statement in _typed_statements():
+        try:
+            show(execute(warehouse, statement, variables), output_format)
+        except SynlakeError as error:
+            output.say(f"error: {error}")
+        except PySparkException as error:
+            output.say(f"error: {first_line(error)}")
+    return 0
+
+
+def _typed_statements() -> Iterator[str]:
+    """Statements as they are typed, each ended by a semicolon; until the input ends, or ``quit``."""
+    stream = _stdin()
+    output.say("SQL ends with a semicolon; SHOW TABLES; lists tables; quit leaves")
+    typed = ""
+    while True:
+        sys.stderr.write("sql> " if not typed else "  -> ")
+        sys.stderr.flush()
+        line = stream.readline()
+        if not line or (not typed and line.strip().lower() in ("quit", "exit", "quit;", "exit;")):
+            break
+        typed += line
+        if typed.rstrip().endswith(";"):
+            yield from split_statements(typed)
+            typed = ""
+    if typed.strip():
+        yield from split_statements(typed)

@@ -1,0 +1,54 @@
+"""Show what changed between two taxonomies: synsets added, retired, renamed, moved or redefined.
+
+Each side is a file as select-synsets --taxonomy-file takes it, the word wordnet, or release:NAME for the
+synsets that a release was frozen with.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyspark.sql import functions as F
+
+from synlake import output, tables, taxonomy
+from synlake.config import option
+from synlake.errors import InputError, UsageError
+from synlake.methods.taxonomies import Entry, difference
+from synlake.tables import Warehouse
+
+EXAMPLE = "taxonomy-diff --before wordnet --after mine.csv"
+COLUMNS = ("change", "synset_id", "before", "after")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of taxonomy-diff."""
+
+    before: str | None = option(None, "wordnet, release:NAME or a file; needed")
+    after: str | None = option(None, "the same; needed")
+    taxonomy_mode: str = option(
+        "extend", "files are added to WordNet, or stand alone", choices=taxonomy.MODES
+    )
+
+
+def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
+    """Read both taxonomies and print their differences."""
+    if settings.before is None or settings.after is None:
+        raise UsageError("--before and --after: two taxonomies are needed\n  next: taxonomy-diff --help")
+    before = _entries(warehouse, settings.before, settings.taxonomy_mode)
+    after = _entries(warehouse, settings.after, settings.taxonomy_mode)
+    output.emit(COLUMNS, difference(before, after), arguments.format)
+    return 0
+
+
+def _entries(warehouse: Warehouse, given: str, mode: str) -> Mapping[str, Entry]:
+    if given.startswith("release:"):
+        name = given.removeprefix("release:")
+        rows = tables.read(warehouse, "release_synsets").where(F.col("release") == name).collect()
+        if not rows:
+            raise InputError(f"{given}: no such release in {warehouse.root}")
+        return {r["synset_id"]: Entry(tuple(r["lemmas"]), r["gloss"], tuple(r["parent_ids"])) for r in rows}
+    nouns = taxonomy.load(None if given == "wordnet" else given, mode)
+    return {noun.synset_id: Entry(noun.lemmas, noun.gloss, noun.parent_ids) for noun in nouns}

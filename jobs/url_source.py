@@ -1,0 +1,112 @@
+"""The part of ingest-images that reads lists of URLs and downloads what they name."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake import __version__, output, tables, url_lists
+from synlake.config import moment
+from synlake.methods.retrieval import (
+    bytes_to_store,
+    share_of,
+    to_downloads,
+    url_candidates,
+    urls_to_fetch,
+)
+from synlake.schemas import TABLES
+from synlake.spread import held
+from synlake.stage import Control, Outcome, flagged_outcome
+from synlake.tables import Warehouse
+from synlake.udfs.download import Limits
+from synlake.udfs.fetch import fetch
+
+if TYPE_CHECKING:
+    from synlake.jobs.ingest_images import Config
+
+
+def ingest_urls(warehouse: Warehouse, settings: Config, synsets: DataFrame) -> Outcome:
+    """Read the list, download what is new, write ``search_results``, ``downloads`` and ``candidates``."""
+    now = replace(warehouse, pins={})
+    with held(_records(warehouse, settings)) as records:
+        n_listed = tables.insert_new(now, "search_results", records)
+        if settings.download:
+            _download(now, settings, records, synsets)
+        downloads = tables.read_or_empty(now, "downloads")
+        rows = url_candidates(
+            records, synsets, downloads, source=settings.source, retrieved_at=moment(settings.as_of)
+        )
+        n_new = tables.insert_new(now, "candidates", rows)
+        by_status = downloads.join(records.select("url").distinct(), on="url", how="left_semi")
+        counts = by_status.groupBy("status").count().orderBy("status").collect()
+    controls = [Control("n_listed", n_listed), Control("n_new", n_new)]
+    controls += [Control(f"download:{row['status']}", row["count"]) for row in counts]
+    note = ", ".join(f"{row['status']} {row['count']}" for row in counts)
+    outcome = flagged_outcome(tables.read(now, "candidates"), controls=tuple(controls))
+    return replace(outcome, notes=(f"{n_listed} records are new; downloads: {note or 'none'}",))
+
+
+def limits_of(settings: Config) -> Limits:
+    """What a download may cost. The user agent names who to write to."""
+    contact = settings.contact or "no contact given"
+    return Limits(
+        max_bytes=settings.max_bytes,
+        stall_seconds=settings.stall_seconds,
+        total_seconds=settings.total_seconds,
+        max_redirects=settings.max_redirects,
+        max_attempts=settings.max_attempts,
+        backoff_seconds=settings.backoff_seconds,
+        concurrency=settings.concurrency,
+        per_host=settings.per_host,
+        per_host_rate=settings.per_host_rate,
+        allow_private=settings.allow_private,
+        honour_opt_out=settings.honour_opt_out,
+        user_agent=f"synlake/{__version__} (dataset builder; {contact})",
+    )
+
+
+def _records(warehouse: Warehouse, settings: Config) -> DataFrame:
+    read = url_lists.read(
+        warehouse.spark,
+        str(settings.input),
+        url_column=settings.url_column,
+        synset_column=settings.synset_column,
+    )
+    full = read.withColumns(
+        {
+            "source": F.lit(settings.source),
+            "listed_at": F.lit(moment(settings.as_of)).cast("timestamp"),
+        }
+    )
+    schema = TABLES["search_results"]
+    return full.select(*schema.schema.names).dropDuplicates(list(schema.key))
+
+
+def _download(now: Warehouse, settings: Config, records: DataFrame, synsets: DataFrame) -> None:
+    """Download in batches, each committed before the next: what a killed run committed is not asked for again."""
+    if not settings.contact:
+        output.say("  servers are not told whom to write to; next: --contact you@example.org")
+    downloads = tables.read_or_empty(now, "downloads")
+    # Of the whole list, so that a killed run's next one has the same batches, and finds their spools.
+    n_batches = -(-records.select("url").distinct().count() // settings.batch_urls)
+    with held(urls_to_fetch(records, synsets, downloads, retry_failed=settings.retry_failed)) as todo:
+        for batch in range(n_batches):
+            part = share_of(todo, batch, n_batches)
+            if not part.isEmpty():
+                spool = None if "://" in now.root else f"{now.root}/_downloading/{batch}-of-{n_batches}"
+                _download_batch(now, part, limits_of(settings), spool)
+
+
+def _download_batch(now: Warehouse, urls: DataFrame, limits: Limits, spool: str | None) -> None:
+    """Bytes first, then how each URL ended: one that is said to be there is there."""
+    n_tasks = now.spark.sparkContext.defaultParallelism
+    with held(fetch(urls, limits=limits, n_tasks=n_tasks, spool=spool)) as fetched:
+        with held(bytes_to_store(fetched, tables.read_or_empty(now, "image_bytes"))) as new:
+            tables.append_unstaged(now, "image_bytes", new)
+        tables.append(now, "downloads", to_downloads(fetched))
+    if spool:
+        shutil.rmtree(spool, ignore_errors=True)

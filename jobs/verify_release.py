@@ -1,0 +1,152 @@
+"""Verify a release: recompute every count and checksum, and find what was changed, is missing or was added.
+
+--deep also hashes the bytes of its images against their image_id, and decodes them. Exit code 3 where
+anything differs; each fault is a row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake import manifest, output, registry, tables, textfiles
+from synlake.config import bad_name, option
+from synlake.errors import UsageError
+from synlake.methods.checksum import combine, content_checksum
+from synlake.methods.verification import byte_faults, split_faults
+from synlake.tables import Warehouse
+from synlake.udfs.decode import Limits
+from synlake.udfs.fingerprint import fingerprint
+
+EXAMPLE = "verify-release --release v1.0.0 --deep"
+NEEDS_WAREHOUSE = True
+COLUMNS = ("check", "is_ok", "what")
+#: Rows named of each fault.
+SAMPLE = 5
+Finding = tuple[str, bool, str]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of verify-release."""
+
+    release: str | None = option(None, "the release; needed", check=bad_name)
+    deep: bool = option(False, "also read, hash and decode the bytes of its images")
+
+
+def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
+    """Run every check, whatever the others found; print a row a check."""
+    if settings.release is None:
+        raise UsageError("--release NAME is needed\n  next: verify-release --help")
+    findings = list(check(warehouse, settings.release, deep=settings.deep))
+    output.emit(COLUMNS, findings, arguments.format)
+    n_bad = sum(not is_ok for _, is_ok, _ in findings)
+    output.say(f"release {settings.release}: {f'{n_bad} checks failed' if n_bad else 'is as it was frozen'}")
+    return 3 if n_bad else 0
+
+
+def check(warehouse: Warehouse, release: str, *, deep: bool) -> Iterator[Finding]:
+    """(check, is_ok, what was found), one a check."""
+    try:
+        row = registry.row_of(warehouse, release)
+    except (PySparkException, Py4JError) as error:
+        yield "registry", False, f"cannot be read: {_reason(error)}"
+        return
+    rows = registry.rows_of(warehouse, release)
+    yield _guarded("files", lambda: _files(warehouse, release))
+    checksums: dict[str, str] = {}
+    for table, wanted in sorted(row["table_checksums"].items()):
+        yield _guarded(f"rows of {table}", partial(_checksum, rows[table], table, wanted, checksums))
+    yield _guarded("content_checksum", lambda: _same(combine(checksums), row["content_checksum"]))
+    yield _guarded("manifest", lambda: _manifest(warehouse, row, rows["release_images"]))
+    yield _guarded("splits", lambda: _none(split_faults(rows["release_images"])))
+    if deep:
+        yield _guarded("bytes", lambda: _bytes(warehouse, rows["release_images"]))
+
+
+def _guarded(name: str, find: Callable[[], tuple[bool, str]]) -> Finding:
+    """A check whose input cannot even be read has failed too, and the others go on."""
+    try:
+        is_ok, what = find()
+    except (PySparkException, Py4JError) as error:
+        is_ok, what = False, f"cannot be read: {_reason(error)}"
+    return name, is_ok, what
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if "Checksum" in line or "parquet" in line.lower()), lines[0])
+    return told[:300]
+
+
+def _same(found: object, wanted: object) -> tuple[bool, str]:
+    return found == wanted, str(found) if found == wanted else f"{found}, wanted {wanted}"
+
+
+def _none(faults: DataFrame) -> tuple[bool, str]:
+    """``faults`` has ``fault, key``; the first keys are named."""
+    first = faults.orderBy("fault", "key").limit(SAMPLE).collect()
+    if not first:
+        return True, "none differs"
+    return False, f"{faults.count()} rows, first: " + "; ".join(
+        f"{row['key']}: {row['fault']}" for row in first
+    )
+
+
+def _checksum(rows: DataFrame, table: str, wanted: str, found: dict[str, str]) -> tuple[bool, str]:
+    found[table] = content_checksum(rows)
+    return _same(found[table], wanted)
+
+
+def _files(warehouse: Warehouse, release: str) -> tuple[bool, str]:
+    """The data files against the seal. Compacting a table rewrites its files: then only rows can be compared."""
+    text = textfiles.read(warehouse, manifest.seal_path_of(release))
+    if text is None:
+        return False, f"{manifest.seal_path_of(release)} is missing"
+    try:
+        wanted: dict[str, Any] = json.loads(text)
+    except json.JSONDecodeError as error:
+        return False, f"{manifest.seal_path_of(release)} is not what was written: {error}"
+    found = manifest.seal(warehouse, release)
+    changed = sorted(name for name in wanted.keys() & found.keys() if wanted[name] != found[name])
+    listed = {
+        "changed": changed,
+        "missing": sorted(wanted.keys() - found.keys()),
+        "extra": sorted(found.keys() - wanted.keys()),
+    }
+    faults = [f"{what}: {', '.join(names[:SAMPLE])}" for what, names in listed.items() if names]
+    return not faults, "; ".join(faults) or f"{len(found)} data files, none differs"
+
+
+def _manifest(warehouse: Warehouse, row: dict[str, Any], images: DataFrame) -> tuple[bool, str]:
+    text = textfiles.read(warehouse, manifest.path_of(row["release"]))
+    if text is None:
+        return False, f"{manifest.path_of(row['release'])} is missing"
+    wanted = manifest.as_text(manifest.build(row, manifest.class_counts(images)))
+    if text == wanted:
+        return True, manifest.path_of(row["release"])
+    lines = zip_longest(text.splitlines(), wanted.splitlines(), fillvalue="")
+    at, pair = next(((n, pair) for n, pair in enumerate(lines, 1) if pair[0] != pair[1]), (0, ("", "")))
+    return False, f"line {at} is {pair[0].strip()!r}, wanted {pair[1].strip()!r}"
+
+
+def _bytes(warehouse: Warehouse, images: DataFrame) -> tuple[bool, str]:
+    stored = tables.read_or_empty(warehouse, "image_bytes")
+    if images.where("label_source = 'import'").limit(1).count() and stored.isEmpty():
+        return True, "a release imported without bytes"
+    wanted = images.select("image_id", "phash").distinct()
+    with_bytes = wanted.join(stored, on="image_id", how="left")
+    decoded = fingerprint(with_bytes.where("bytes IS NOT NULL"), Limits()).select(
+        "image_id", F.col("phash").alias("phash_now"), "reject_reason"
+    )
+    return _none(byte_faults(with_bytes, decoded))

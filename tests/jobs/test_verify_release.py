@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from rows import as_dicts, rows
+
+from synlake import manifest, tables
+from synlake.jobs import deprecate_release, diff_releases, import_release, verify_release
+from synlake.methods import versions
+from synlake.methods.release_diff import changes_by_class, diff_images
+
+AS_CSV = argparse.Namespace(format="csv", releases=[])
+
+
+def freeze_folder(warehouse, folder: Path, release: str = "r1") -> None:
+    import_release.run(warehouse, import_release.Config(release=release, input=str(folder)), AS_CSV)
+
+
+def failed(warehouse, *, deep: bool = False) -> dict[str, str]:
+    found = verify_release.check(warehouse, "r1", deep=deep)
+    return {name: what for name, is_ok, what in found if not is_ok}
+
+
+@pytest.fixture(scope="module")
+def frozen(spark, tmp_path_factory):
+    """A release of a folder tree of three images, in a warehouse that tests copy before they break it."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for i, place in enumerate(("train/cat", "train/dog", "val/dog")):
+        (folder / place).mkdir(parents=True)
+        Image.radial_gradient("L").rotate(30 * i).save(folder / place / "x.png")
+    warehouse = tables.open_warehouse(spark, str(tmp_path_factory.mktemp("frozen") / "warehouse"))
+    freeze_folder(warehouse, folder)
+    return warehouse, folder
+
+
+@pytest.fixture
+def mine(spark, frozen, tmp_path):
+    shutil.copytree(frozen[0].root, tmp_path / "copy")
+    return tables.open_warehouse(spark, str(tmp_path / "copy"))
+
+
+def test_a_folder_becomes_a_release_with_the_hash_of_its_bytes(frozen):
+    warehouse, folder = frozen
+    found = {
+        (r["image_id"], r["label"], r["split"]) for r in as_dicts(tables.read(warehouse, "release_images"))
+    }
+    paths = sorted(folder.rglob("*.png"))
+    assert found == {
+        (hashlib.sha256(p.read_bytes()).hexdigest(), p.parent.name, p.parent.parent.name) for p in paths
+    }
+
+
+def test_what_was_frozen_verifies_deep_in_any_place(mine):
+    assert failed(mine, deep=True) == {}
+
+
+def data_file(warehouse, table="release_images") -> Path:
+    (path,) = Path(warehouse.root, table, "release=r1").glob("*.parquet")
+    return path
+
+
+@pytest.mark.parametrize("at", [0.02, 0.5, 0.9])
+def test_a_flipped_byte_is_found(mine, at):
+    path = data_file(mine)
+    content = bytearray(path.read_bytes())
+    content[int(at * len(content))] ^= 1
+    path.write_bytes(content)
+    path.with_name(f".{path.name}.crc").unlink()  # else Hadoop would find it first
+    assert path.name in failed(mine)["files"]
+
+
+def test_missing_and_extra_files_are_found(mine):
+    path = data_file(mine, "release_synsets")
+    shutil.copy(path, path.with_name("extra.parquet"))
+    path.unlink()
+    what = failed(mine)
+    assert f"missing: release_synsets/release=r1/{path.name}" in what["files"]
+    assert "extra: release_synsets/release=r1/extra.parquet" in what["files"]
+    assert "cannot be read" in what["rows of release_synsets"]
+
+
+def test_an_extra_row_is_found(spark, mine):
+    row = {
+        "release": "r1",
+        "image_id": "z",
+        "synset_id": "cat",
+        "split": "val",
+        "label": "cat",
+        "group_id": "z",
+    }
+    tables.append(mine, "release_images", rows(spark, "release_images", {**row, "label_source": "import"}))
+    what = failed(mine, deep=True)
+    assert {"files", "rows of release_images", "content_checksum", "manifest", "bytes"} == set(what)
+    assert "z: no bytes" in what["bytes"]
+
+
+def test_an_edited_manifest_is_found(mine):
+    path = Path(mine.root, manifest.path_of("r1"))
+    path.write_text(path.read_text().replace('"n_images": 3', '"n_images": 4'))
+    path.with_name(f".{path.name}.crc").unlink()
+    assert failed(mine) == {"manifest": failed(mine)["manifest"]}
+    assert "'\"n_images\": 4,', wanted '\"n_images\": 3,'" in failed(mine)["manifest"]
+
+
+def test_a_deprecated_release_stays_and_says_so(mine):
+    settings = deprecate_release.Config(release="r1", reason="takedown")
+    deprecate_release.run(mine, settings, AS_CSV)
+    assert [row["reason"] for row in as_dicts(tables.read(mine, "release_notices"))] == ["takedown"]
+    assert failed(mine) == {}
+
+
+LABELLED = "image_id string, label string, split string"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from("abcdef"), st.tuples(st.sampled_from("xy"), st.sampled_from(["train", "test"]))
+    ),
+    st.dictionaries(
+        st.sampled_from("abcdef"), st.tuples(st.sampled_from("xy"), st.sampled_from(["train", "test"]))
+    ),
+)
+@pytest.mark.slow
+def test_changes_agree_with_dictionaries(spark, old, new):
+    frames = [spark.createDataFrame([(k, *v) for k, v in d.items()], LABELLED) for d in (old, new)]
+    changes = diff_images(*frames)
+    expected = {}
+    for image in old.keys() | new.keys():
+        before, after = old.get(image), new.get(image)
+        if before is None or after is None:
+            expected[image] = "added" if before is None else "removed"
+        elif before == after:
+            expected[image] = "same"
+        else:
+            expected[image] = "relabelled" if before[0] != after[0] else "moved"
+    assert {row["image_id"]: row["change"] for row in as_dicts(changes)} == expected
+    total = sum(sum(row[c] for c in diff_releases.CHANGES) for row in as_dicts(changes_by_class(changes)))
+    assert total == len(expected)
+
+
+def test_a_version_grows_as_much_as_its_change():
+    assert versions.needed({"added": 1, "moved": 1}, n_classes_gone=0) == "major"
+    assert versions.needed({"removed": 5}, n_classes_gone=1) == "major"
+    assert versions.needed({"same": 9}, n_classes_gone=0) == "patch"
+    assert versions.level("v1.0", "v1.1") is None
