@@ -1,0 +1,1 @@
+"""A synthetic image pool and a simulated crowd, to see the whole pipeline at work."""
