@@ -1,0 +1,139 @@
+"""All pairs of 64-bit hashes at a distance below tau: Delta table to Delta table, against FAISS.
+
+    python benchmarks/dedup_pairs.py --n 1000000            random hashes, 10 % of them planted neighbours
+    python benchmarks/dedup_pairs.py --n 1000000 --skew     the same, and 1 % blank images that share one hash
+    python benchmarks/dedup_pairs.py --grow 1000000 4000000 10000000   ours alone: time, memory, ratio a doubling
+
+The hashes are synthetic. FAISS: IndexBinaryMultiHash with 3 × 21 bits and 2 flips, its best setting here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from common import Measured, machine, measured, scratch, session
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from synlake.methods.pair_routing import near_hashes, plan_join
+
+THREADS = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--n", type=int, default=1_000_000)
+    parser.add_argument("--tau", type=int, default=8)
+    parser.add_argument("--skew", action="store_true", help="1 %% of the images share one hash")
+    parser.add_argument("--grow", type=int, nargs="*", default=())
+    parser.add_argument("--no-peer", action="store_true", help="do not run FAISS")
+    given = parser.parse_args(arguments)
+    print(machine())
+    if given.grow:
+        grow(given.grow, given.tau)
+        return 0
+    hashes = synthetic_hashes(given.n, skew=given.skew)
+    ours, pairs = run_ours(hashes, given.tau)
+    print(f"synlake: {len(pairs):,} pairs, {ours}")
+    if given.no_peer:
+        return 0
+    peer, peer_pairs = run_faiss(np.unique(hashes), given.tau)
+    is_same = np.array_equal(pairs, peer_pairs)
+    print(f"FAISS:   {len(peer_pairs):,} pairs, {peer}")
+    print(f"ratio FAISS / synlake: {peer.seconds / ours.seconds:.1f}; pairs identical: {is_same}")
+    return 0 if is_same else 1
+
+
+def synthetic_hashes(n: int, *, skew: bool = False, seed: int = 5) -> npt.NDArray[np.uint64]:
+    """(n,) random hashes; every tenth is an earlier one with 1 to 7 bits flipped."""
+    random = np.random.default_rng(seed)
+    hashes = random.integers(0, 2**64, n, dtype=np.uint64)
+    n_planted = n // 10
+    neighbours = hashes[random.integers(n_planted, n, n_planted)]
+    n_flips = random.integers(1, 8, n_planted)
+    for turn in range(7):
+        bit = np.uint64(1) << random.integers(0, 64, n_planted, dtype=np.uint64)
+        neighbours = np.where(turn < n_flips, neighbours ^ bit, neighbours)
+    hashes[:n_planted] = neighbours
+    if skew:
+        hashes[-(n // 100) :] = 0x8000000000000000
+    return hashes
+
+
+def run_ours(hashes: npt.NDArray[np.uint64], tau: int) -> tuple[Measured, npt.NDArray[np.uint64]]:
+    """From a Delta table of images to one of pairs of their hashes; start-up of Spark excluded."""
+    with scratch() as folder, session(threads=THREADS) as spark:
+        source, target = str(folder / "images"), str(folder / "pairs")
+        write_images(spark, hashes, folder, source)
+        with measured() as result:
+            join_tables(spark, source, target, tau)
+        found = spark.read.format("delta").load(target).toArrow()
+    left, right = (found.column(name).to_numpy().view(np.uint64) for name in ("hash_l", "hash_r"))
+    return result, ordered(left, right)
+
+
+def join_tables(spark: SparkSession, source: str, target: str, tau: int) -> None:
+    with ExitStack() as stack:
+        images = spark.read.format("delta").load(source)
+        nodes = images.select(F.lit("").alias("scope"), F.col("phash").alias("hash")).distinct()
+        nodes = nodes.withColumn("is_known", F.lit(False)).persist()
+        stack.callback(nodes.unpersist)
+        plan = plan_join(nodes.count(), tau - 1)
+        print(plan.describe())
+        near_hashes(nodes, plan).write.format("delta").mode("overwrite").save(target)
+
+
+def write_images(spark: SparkSession, hashes: npt.NDArray[np.uint64], folder: Path, target: str) -> None:
+    table = pa.table({"image_id": pa.array(np.arange(len(hashes))), "phash": hashes.view(np.int64)})
+    pq.write_table(table, folder / "images.parquet")
+    spark.read.parquet(str(folder / "images.parquet")).write.format("delta").save(target)
+
+
+def run_faiss(hashes: npt.NDArray[np.uint64], tau: int) -> tuple[Measured, npt.NDArray[np.uint64]]:
+    """The pairs that FAISS finds in memory, from array to array."""
+    import faiss
+
+    faiss.omp_set_num_threads(THREADS)
+    with measured() as result:
+        codes = hashes.view(np.uint8).reshape(-1, 8)
+        index = faiss.IndexBinaryMultiHash(64, 3, 21)
+        index.nflip = 2
+        index.add(codes)
+        lims, _, found = index.range_search(codes, tau)
+        asked = np.repeat(np.arange(len(hashes)), np.diff(lims.astype(np.int64)))
+        once = asked < found
+        left, right = hashes[asked[once]], hashes[found[once]]
+    return result, ordered(left, right)
+
+
+def ordered(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """(n, 2) pairs, the lesser hash first, in order."""
+    pairs = np.stack([np.minimum(left, right), np.maximum(left, right)], axis=1)
+    result: npt.NDArray[np.uint64] = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    return result
+
+
+def grow(sizes: Sequence[int], tau: int) -> None:
+    before: tuple[int, float] | None = None
+    for n in sizes:
+        result, pairs = run_ours(synthetic_hashes(n), tau)
+        a_doubling = ""
+        if before:
+            doublings = np.log2(n / before[0])
+            a_doubling = f", ×{(result.seconds / before[1]) ** (1 / doublings):.2f} a doubling"
+        print(f"{n:,} hashes: {len(pairs):,} pairs, {result}{a_doubling}", flush=True)
+        before = (n, result.seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
