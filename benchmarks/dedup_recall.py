@@ -24,8 +24,8 @@ from PIL import Image
 from transforms import TRANSFORMS
 
 from synlake.methods.banded_join import near_pairs
-from synlake.udfs.decode import THUMBNAIL_PX
 from synlake.udfs.phash import phash
+from synlake.udfs.resample import THUMBNAIL_PX
 
 TAUS = (4, 6, 8, 10, 12, 14, 16)
 Hashes = npt.NDArray[np.uint64]

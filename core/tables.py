@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from delta.tables import DeltaTable  # noqa: TID251 - this is that place
 from pyspark.sql import DataFrame, SparkSession
@@ -94,6 +95,21 @@ def read_or_empty(warehouse: Warehouse, table: str) -> DataFrame:
     if not exists(warehouse, table) or warehouse.pins.get(table) == -1:
         return warehouse.spark.createDataFrame([], TABLES[table].schema)
     return read(warehouse, table)
+
+
+def read_files_with_new(warehouse: Warehouse, table: str, known: DataFrame) -> DataFrame:
+    """The data files of a table that have a row whose key is not in ``known``, whole; others are not read.
+
+    Compared are keys only, so that what is added to a table of images costs what is new, not what is there.
+    The driver holds the paths of these files.
+    """
+    rows = read(warehouse, table)
+    key = list(TABLES[table].key)
+    new = rows.select(*key, F.col("_metadata.file_path").alias("path")).join(known, on=key, how="left_anti")
+    paths = [unquote(row["path"]) for row in new.select("path").distinct().collect()]
+    if not paths:
+        return rows.limit(0)
+    return warehouse.spark.read.schema(rows.schema).parquet(*paths)
 
 
 def read_release(warehouse: Warehouse, release: str, *, flag: str) -> DataFrame:

@@ -75,6 +75,8 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     with ExitStack() as stack:
         prints = tables.read(warehouse, "fingerprints")
         rows = stack.enter_context(held(to_pool(tables.read(warehouse, "candidates"), prints)))
+        if settings.strategy == "pixel":
+            _check_pixels(rows)
         images = _images(warehouse, rows.where("reject_reason IS NULL"), settings)
         found = find(images, settings, stack)
         pairs, notes = _write_pairs(warehouse, found, settings)
@@ -146,7 +148,29 @@ def _images(warehouse: Warehouse, usable: DataFrame, settings: Config) -> DataFr
             f"--against {settings.against}: has no column {', '.join(sorted(missing))}\n"
             "  next: give image_id, phash and, for --scope synset, synset_id"
         )
+    if "hash_mode" in others.columns:
+        _check_modes(others, tables.read(warehouse, "fingerprints"), settings.against)
     return images.unionByName(held_out_rows(others, images, scope=settings.scope))
+
+
+def _check_pixels(rows: DataFrame) -> None:
+    if not rows.where("reject_reason IS NULL AND pixels IS NULL").isEmpty():
+        raise InputError(
+            "--strategy pixel: table fingerprints has images without pixel_sha256\n"
+            "  next: --strategy phash; or, in a new warehouse, fingerprint-images with --pixel-sha256 true"
+        )
+
+
+def _check_modes(others: DataFrame, prints: DataFrame, against: str) -> None:
+    """Hashes of mode exact and mode fast are not to be compared."""
+    ours, theirs = (df.agg(F.collect_set("hash_mode").alias("modes")).first() for df in (prints, others))
+    assert ours is not None  # an aggregate without groups has one row
+    assert theirs is not None
+    if len({*ours["modes"], *theirs["modes"]}) > 1:
+        raise InputError(
+            f"--against {against}: has hashes of mode {', '.join(sorted(theirs['modes']))}, this warehouse of mode"
+            f" {', '.join(sorted(ours['modes']))}\n  next: fingerprint both in one mode"
+        )
 
 
 def _write_pairs(warehouse: Warehouse, found: Found, settings: Config) -> tuple[Control, tuple[str, ...]]:

@@ -114,7 +114,7 @@ def _check_audit(warehouse: Warehouse, settings: Config) -> None:
 
 def _images(warehouse: Warehouse, taken: DataFrame, settings: Config) -> DataFrame:
     prints = tables.read(warehouse, "fingerprints").select(
-        "image_id", "format", "width_px", "height_px", "phash"
+        "image_id", "format", "width_px", "height_px", "phash", "hash_mode"
     )
     earlier = registry.earlier_images(replace(warehouse, pins={}))
     fixed = fixed_splits(

@@ -25,7 +25,7 @@ from synlake.errors import UsageError
 from synlake.methods.checksum import combine, content_checksum
 from synlake.methods.verification import byte_faults, split_faults
 from synlake.tables import Warehouse
-from synlake.udfs.decode import Limits
+from synlake.udfs.decode import Limits, Wanted
 from synlake.udfs.fingerprint import fingerprint
 
 EXAMPLE = "verify-release --release v1.0.0 --deep"
@@ -146,7 +146,9 @@ def _bytes(warehouse: Warehouse, images: DataFrame) -> tuple[bool, str]:
         return True, "a release imported without bytes"
     wanted = images.select("image_id", "phash").distinct()
     with_bytes = wanted.join(stored, on="image_id", how="left")
-    decoded = fingerprint(with_bytes.where("bytes IS NOT NULL"), Limits()).select(
+    fast = images.where("hash_mode = 'fast'").limit(1).count() > 0
+    wanted_hash = Wanted("fast" if fast else "exact", pixel_sha256=False)
+    decoded = fingerprint(with_bytes.where("bytes IS NOT NULL"), Limits(), wanted_hash).select(
         "image_id", F.col("phash").alias("phash_now"), "reject_reason"
     )
     return _none(byte_faults(with_bytes, decoded))

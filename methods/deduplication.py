@@ -43,7 +43,8 @@ def to_pool(candidates: DataFrame, fingerprints: DataFrame) -> DataFrame:
         "n_sources",
         "first_retrieved_at",
         "phash",
-        F.concat_ws(":", "pixel_sha256", "width_px", "height_px").alias("pixels"),
+        # Null where there is no pixel_sha256.
+        F.concat("pixel_sha256", F.lit(":"), "width_px", F.lit(":"), "height_px").alias("pixels"),
         (F.col("width_px").cast("long") * F.col("height_px")).alias("n_pixels"),
         F.coalesce("ingest_reason", "print_reason", unprinted).alias("reject_reason"),
     )

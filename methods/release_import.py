@@ -54,6 +54,7 @@ def release_rows(listed: DataFrame, release: str) -> DataFrame:
         F.lit(None).cast("int").alias("width_px"),
         F.lit(None).cast("int").alias("height_px"),
         F.lit(None).cast("long").alias("phash"),
+        F.lit(None).cast("string").alias("hash_mode"),
     )
 
 

@@ -19,6 +19,7 @@ TABLE = Table(
     schema=StructType(
         [
             column("image_id", StringType(), "sha256 of the bytes"),
+            column("hash_mode", StringType(), "exact: imagehash's hash; fast: of JPEGs at reduced scale"),
             column("format", StringType(), "Pillow's name of the file format", nullable=True),
             column("mode", StringType(), "Pillow's pixel mode as stored: RGB, L, P, CMYK …", nullable=True),
             column("width_px", IntegerType(), "stored width, before EXIF orientation", nullable=True),
@@ -26,10 +27,22 @@ TABLE = Table(
             column("exif_orientation", IntegerType(), "EXIF tag 274, 1 to 8; null: none", nullable=True),
             column("is_animated", BooleanType(), "more than one frame; the first is used", nullable=True),
             column(
-                "pixel_sha256", StringType(), "sha256 of the upright RGB (or 16-bit) pixels", nullable=True
+                "pixel_sha256",
+                StringType(),
+                "sha256 of the upright RGB (or 16-bit) pixels; null: not asked for",
+                nullable=True,
             ),
             column(
                 "phash", LongType(), "imagehash.phash, 64 bits row-major, first bit highest", nullable=True
+            ),
+            column("ahash", LongType(), "imagehash.average_hash; null: not asked for", nullable=True),
+            column("dhash", LongType(), "imagehash.dhash; null: not asked for", nullable=True),
+            column("whash", LongType(), "imagehash.whash; null: not asked for", nullable=True),
+            column(
+                "phash256",
+                StringType(),
+                "imagehash.phash with hash_size 16, 64 hex digits; null: not asked for",
+                nullable=True,
             ),
             column("reject_reason", StringType(), "why there is no phash; null: there is one", nullable=True),
             column("reject_detail", StringType(), "what the decoder said", nullable=True),

@@ -52,6 +52,7 @@ FINGERPRINT = {
     "too_many_pixels": "more pixels than max_pixels (a decompression bomb, or a huge scan)",
     "too_small": "a side shorter than min_side_px",
     "decode_timeout": "decoding took longer than decode_seconds",
+    "decoder_crashed": "the decoder brought its process down",
 }
 
 #: deduplicate-images: why a decodable candidate is not kept.

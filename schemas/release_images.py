@@ -32,6 +32,7 @@ TABLE = Table(
             column("width_px", IntegerType(), "stored width; null: imported without it", nullable=True),
             column("height_px", IntegerType(), "stored height; null: imported without it", nullable=True),
             column("phash", LongType(), "perceptual hash, 64 bits; null: imported without it", nullable=True),
+            column("hash_mode", StringType(), "exact or fast; null: imported without phash", nullable=True),
         ]
     ),
 )

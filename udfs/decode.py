@@ -1,26 +1,39 @@
-"""Decoding untrusted image bytes within limits. Whatever the bytes are, the answer is a value."""
+"""Decoding untrusted image bytes within limits. Whatever the bytes are, the answer is a value.
+
+What Python cannot stop, a decoder that hangs or brings the process down, is :mod:`synlake.udfs.isolation`'s care.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import signal
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+import imagehash
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from synlake.udfs.resample import THUMBNAIL_PX, thumbnail
 
 #: Decoders that untrusted bytes may reach. Formats that run programs (EPS) or are rare in datasets are not here.
 #: (MPO, the stereo JPEG of cameras, is opened as JPEG.)
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 _ORIENTATION = 0x0112
-#: Side of the square that imagehash's pHash reduces an image to: hash_size × highfreq_factor.
-THUMBNAIL_PX = 32
+#: Shorter side, at the least, of a JPEG decoded at reduced scale in fast mode.
+_FAST_SIDE_PX = 2 * THUMBNAIL_PX
+
+#: exact: bit for bit imagehash's pHash. fast: JPEGs are decoded at reduced scale, and some bits differ.
+MODES = ("exact", "fast")
+#: What imagehash computes beside pHash, where asked for: name → hash of a decoded image.
+EXTRA_HASHES: Mapping[str, Callable[[Image.Image], imagehash.ImageHash]] = {
+    "ahash": imagehash.average_hash,
+    "dhash": imagehash.dhash,
+    "whash": imagehash.whash,
+    "phash256": lambda image: imagehash.phash(image, hash_size=16),
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,15 @@ class Limits:
     max_pixels: int = 100_000_000
     min_side_px: int = 8
     decode_seconds: float = 20.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is computed from the pixels. In fast mode the pixels are never all there: thumbnail only."""
+
+    mode: str = "exact"
+    pixel_sha256: bool = True
+    extra_hashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,15 +66,12 @@ class Decoded:
     is_animated: bool | None = None
     pixel_sha256: str | None = None
     thumbnail: npt.NDArray[np.uint8] | None = None
+    extra_hashes: Mapping[str, str] = field(default_factory=dict)
     reject_reason: str | None = None
     reject_detail: str | None = None
 
 
-class _TookTooLongError(Exception):
-    pass
-
-
-def decode(content: bytes | None, limits: Limits) -> Decoded | None:
+def decode(content: bytes | None, limits: Limits, wanted: Wanted | None = None) -> Decoded | None:
     """One image from its bytes; null in, null out. A reason is one of ``schemas.reasons.FINGERPRINT``."""
     if content is None:
         return None
@@ -60,16 +79,14 @@ def decode(content: bytes | None, limits: Limits) -> Decoded | None:
         return Decoded(reject_reason="empty_file")
     seen = Decoded()
     try:
-        with _deadline(limits.decode_seconds), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 seen = _header(image)
                 fault = _size_fault(seen, limits)
                 if fault:
                     return replace(seen, reject_reason=fault)
-                return _pixels(image, seen)
-    except _TookTooLongError:
-        return replace(seen, reject_reason="decode_timeout", reject_detail=f"{limits.decode_seconds} s")
+                return _pixels(image, seen, wanted or Wanted())
     except UnidentifiedImageError:
         return Decoded(reject_reason="not_an_image")
     except Image.DecompressionBombError as error:
@@ -104,21 +121,28 @@ def _size_fault(seen: Decoded, limits: Limits) -> str | None:
     return "too_small" if min(width, height) < limits.min_side_px else None
 
 
-def _pixels(image: Image.Image, seen: Decoded) -> Decoded:
+def _pixels(image: Image.Image, seen: Decoded, wanted: Wanted) -> Decoded:
     """Load the pixels once; the thumbnail is what imagehash.phash makes of the image as stored."""
+    if wanted.mode == "fast":
+        # Grey straight from the file's luma, if it has one; other formats than JPEG take no notice.
+        image.draft("L" if image.mode == "RGB" else None, (_FAST_SIDE_PX, _FAST_SIDE_PX))
     image.load()
     orientation = _orientation(image)
-    thumbnail = image.convert("L").resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
+    return replace(
+        seen,
+        exif_orientation=orientation,
+        pixel_sha256=_pixel_sha256(image, orientation) if wanted.pixel_sha256 else None,
+        thumbnail=thumbnail(image.convert("L")),
+        extra_hashes={name: str(EXTRA_HASHES[name](image)) for name in wanted.extra_hashes},
+    )
+
+
+def _pixel_sha256(image: Image.Image, orientation: int | None) -> str:
     upright = ImageOps.exif_transpose(image) if orientation not in (None, 1) else image
     # Pillow turns 16-bit and float pixels to RGB by cutting them off at 255: those count as they are.
     as_is = upright.mode == "RGB" or upright.mode[0] in "IF"
     rgb = upright if as_is else upright.convert("RGB")
-    return replace(
-        seen,
-        exif_orientation=orientation,
-        pixel_sha256=hashlib.sha256(rgb.tobytes()).hexdigest(),
-        thumbnail=np.asarray(thumbnail),
-    )
+    return hashlib.sha256(rgb.tobytes()).hexdigest()
 
 
 def _reason(error: Exception) -> str:
@@ -128,22 +152,3 @@ def _reason(error: Exception) -> str:
 
 def _detail(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:200]
-
-
-@contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    """Interrupt the block after ``seconds``, where signals can: in the main thread, as Spark's workers are."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        raise _TookTooLongError
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
 
-from synlake.udfs.decode import Decoded, Limits, decode
+from synlake.udfs.decode import Decoded, Limits, Wanted, decode
+from synlake.udfs.isolation import Died, Isolated
 from synlake.udfs.phash import phash
 
 _ROWS = StructType(
     [
         StructField("image_id", StringType(), False),
+        StructField("hash_mode", StringType(), False),
         StructField("format", StringType(), True),
         StructField("mode", StringType(), True),
         StructField("width_px", IntegerType(), True),
@@ -23,31 +26,56 @@ _ROWS = StructType(
         StructField("is_animated", BooleanType(), True),
         StructField("pixel_sha256", StringType(), True),
         StructField("phash", LongType(), True),
+        StructField("ahash", LongType(), True),
+        StructField("dhash", LongType(), True),
+        StructField("whash", LongType(), True),
+        StructField("phash256", StringType(), True),
         StructField("reject_reason", StringType(), True),
         StructField("reject_detail", StringType(), True),
     ]
 )
 _ARROW = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "boolean": pa.bool_()}
+#: A fork takes about as long as decoding ten images.
+BYTES_PER_CHILD = 32 << 20
+#: 64-bit hashes that imagehash writes in hexadecimal.
+_SHORT_HASHES = ("ahash", "dhash", "whash")
+_DIED = {True: "decode_timeout", False: "decoder_crashed"}
 
 
-def fingerprint(images: DataFrame, limits: Limits) -> DataFrame:
-    """One row an image from ``image_id, bytes``. Memory: a batch of bytes and one decoded image at a time."""
+def fingerprint(images: DataFrame, limits: Limits, wanted: Wanted) -> DataFrame:
+    """One row an image from ``image_id, bytes``. Memory: 32 MB of bytes, a batch and one decoded image."""
 
     def fingerprint_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            decoded = [_decoded(content.as_py(), limits) for content in batch.column("bytes")]
-            yield to_batch(batch.column("image_id").to_pylist(), decoded)
+        isolated = Isolated(partial(_decoded, limits=limits, wanted=wanted), limits.decode_seconds)
+        for images in _gathered(batches):
+            found = [_survived(result) for result in isolated.results(images.column("bytes"))]
+            yield to_batch(images.column("image_id").to_pylist(), found, wanted)
 
     return images.select("image_id", "bytes").mapInArrow(fingerprint_batches, _ROWS)
 
 
-def to_batch(image_ids: list[str], decoded: list[Decoded]) -> pa.RecordBatch:
+def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches together, so that one child is forked for many; they stay small for the JVM's sake."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(one.nbytes for one in held) >= BYTES_PER_CHILD:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def to_batch(image_ids: list[str], decoded: list[Decoded], wanted: Wanted) -> pa.RecordBatch:
     """Rows of ``fingerprints``; the hashes of all images of the batch are computed together."""
     thumbnails = [image.thumbnail for image in decoded if image.thumbnail is not None]
     hashes = iter(phash(np.stack(thumbnails)).tolist() if thumbnails else ())
     values = {
         "image_id": image_ids,
+        "hash_mode": [wanted.mode] * len(image_ids),
         "phash": [next(hashes) if image.thumbnail is not None else None for image in decoded],
+        "phash256": [image.extra_hashes.get("phash256") for image in decoded],
+        **{name: [_signed(image.extra_hashes.get(name)) for image in decoded] for name in _SHORT_HASHES},
     }
     columns = [
         pa.array(
@@ -59,5 +87,22 @@ def to_batch(image_ids: list[str], decoded: list[Decoded]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=_ROWS.names)
 
 
-def _decoded(content: bytes | None, limits: Limits) -> Decoded:
-    return decode(content, limits) or Decoded(reject_reason="empty_file")
+def _signed(hexadecimal: str | None) -> int | None:
+    """The signed number of 64 bits in hexadecimal, as imagehash writes them.
+
+    >>> _signed("ffffffffffffffff")
+    -1
+    """
+    if hexadecimal is None:
+        return None
+    return int.from_bytes(bytes.fromhex(hexadecimal), "big", signed=True)
+
+
+def _decoded(content: pa.BinaryScalar, limits: Limits, wanted: Wanted) -> Decoded:
+    return decode(content.as_py(), limits, wanted) or Decoded(reject_reason="empty_file")
+
+
+def _survived(result: Decoded | Died) -> Decoded:
+    if isinstance(result, Died):
+        return Decoded(reject_reason=_DIED[result.is_timeout], reject_detail=str(result))
+    return result

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from synlake.udfs.decode import Limits, decode
+from synlake.udfs.decode import Limits, Wanted, decode
 from synlake.udfs.phash import phash
 
 #: Hamming distance of two hashes, in bits: an expression in either engine's own functions.
@@ -15,7 +15,7 @@ HAMMING = {"spark": "CAST(bit_count(a ^ b) AS INT)", "duckdb": "CAST(bit_count(x
 
 def phash_of(content: bytes | None) -> int | None:
     """The pHash of an image's bytes, as table fingerprints has it; null where they cannot be decoded."""
-    decoded = decode(None if content is None else bytes(content), Limits())
+    decoded = decode(None if content is None else bytes(content), Limits(), Wanted(pixel_sha256=False))
     if decoded is None or decoded.thumbnail is None:
         return None
     return int(phash(np.stack([decoded.thumbnail]))[0])

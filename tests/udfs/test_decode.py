@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-import time
 import zlib
 
 import imagehash
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from synlake.schemas.reasons import FINGERPRINT
-from synlake.udfs.decode import Decoded, Limits, decode
+from synlake.udfs.decode import EXTRA_HASHES, Decoded, Limits, Wanted, decode
 from synlake.udfs.fingerprint import to_batch
 from synlake.udfs.phash import pack_bits, phash
 
@@ -145,12 +144,38 @@ def test_null_in_null_out():
     assert decode(None, LIMITS) is None
 
 
-def test_a_slow_decoder_is_stopped(monkeypatch):
-    monkeypatch.setattr(Image.Image, "convert", lambda *_, **__: time.sleep(30))
-    started = time.monotonic()
-    found = decode(GOOD["png"], Limits(decode_seconds=0.2))
-    assert found.reject_reason == "decode_timeout"
-    assert time.monotonic() - started < 10
+ORACLES = {
+    "ahash": imagehash.average_hash,
+    "dhash": imagehash.dhash,
+    "whash": imagehash.whash,
+    "phash256": lambda image: imagehash.phash(image, hash_size=16),
+}
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "palette", "cmyk"])
+def test_other_hashes_are_imagehash_s_own(kind):
+    found = decode(GOOD[kind], LIMITS, Wanted(extra_hashes=tuple(EXTRA_HASHES)))
+    row = to_batch(["a"], [found], Wanted()).to_pylist()[0]
+    for name, hashed in ORACLES.items():
+        text = str(hashed(Image.open(io.BytesIO(GOOD[kind]))))
+        given = row[name] if name == "phash256" else f"{row[name] % 2**64:016x}"
+        assert given == text, name
+
+
+def test_fast_mode_is_near_to_exact_and_does_not_hash_pixels(shared):
+    """The figure that docs/deduplication.md gives is of all images; here of every tenth."""
+    bits = []
+    for path in sorted((shared / "images").iterdir())[::10]:
+        exact, fast = (decode(path.read_bytes(), Limits(), Wanted(mode, False)) for mode in ("exact", "fast"))
+        assert (fast.width_px, fast.height_px, fast.pixel_sha256) == (exact.width_px, exact.height_px, None)
+        bits.append(bin((packed(exact) ^ packed(fast)) % 2**64).count("1"))
+    assert 0 < np.mean(bits) < 1.5
+    assert max(bits) < 8
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_fast_mode_takes_every_format(kind):
+    assert decode(GOOD[kind], LIMITS, Wanted("fast", False)).thumbnail is not None
 
 
 @settings(max_examples=200)
@@ -179,7 +204,7 @@ def test_packing_puts_the_first_bit_highest(value):
 
 def test_rows_of_a_batch_stand_beside_their_ids():
     found = [decode(content, LIMITS) for content in (b"", GOOD["png"], b"x", GOOD["jpeg"])]
-    rows = to_batch(["a", "b", "c", "d"], found).to_pylist()
+    rows = to_batch(["a", "b", "c", "d"], found, Wanted()).to_pylist()
     assert [row["image_id"] for row in rows] == ["a", "b", "c", "d"]
     assert [row["phash"] for row in rows] == [None, oracle(GOOD["png"]), None, oracle(GOOD["jpeg"])]
 

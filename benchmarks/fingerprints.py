@@ -1,0 +1,136 @@
+"""Fingerprinting through Spark against a plain loop of imagehash, per core, on a folder of real images.
+
+    python benchmarks/fingerprints.py IMAGES [--runs 5] [--copies 4]
+
+The loop runs on one core: open the file, ``imagehash.phash``. Ours is the whole path from table image_bytes, in a
+session with one task at a time; its seconds are CPU seconds of the JVM and the workers together where that is more
+than the clock's, so that nothing hides on the other core. Decode floor: Pillow decoding the files, and nothing else.
+Pairs of runs alternate; medians are printed, and the hashes of exact mode are checked against the loop's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import imagehash
+from common import machine, scratch, session
+from PIL import Image
+from pyspark.sql import DataFrame, SparkSession
+
+from synlake.spread import wide_rows
+from synlake.udfs.decode import Limits, Wanted
+from synlake.udfs.fingerprint import fingerprint
+
+WANTED = {
+    "exact, pHash only": Wanted("exact", pixel_sha256=False),
+    "exact, pHash and pixel_sha256": Wanted("exact"),
+    "fast": Wanted("fast", pixel_sha256=False),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("images", type=Path, help="folder of images")
+    parser.add_argument("--runs", type=int, default=5, help="pairs of runs")
+    parser.add_argument("--copies", type=int, default=4, help="times that the table holds each image")
+    given = parser.parse_args(arguments)
+    paths = sorted(path for path in given.images.iterdir() if path.is_file())
+    print(
+        f"{machine()}; {len(paths)} images, {sum(p.stat().st_size for p in paths) / len(paths) / 1e3:.0f} kB"
+    )
+    with session(threads=1) as spark, scratch() as folder:
+        images = stored(spark, paths, given.copies, str(folder / "image_bytes"))
+        check_same_answer(images, paths)
+        jobs: dict[str, Callable[[], float]] = {
+            "imagehash loop": lambda: loop_ms(paths, lambda image: imagehash.phash(image)),
+            "decode floor, full": lambda: loop_ms(paths, lambda image: image.load()),
+            "decode floor, reduced": lambda: loop_ms(paths, reduced),
+            **{
+                name: lambda wanted=wanted: spark_ms(images, wanted, len(paths) * given.copies)
+                for name, wanted in WANTED.items()
+            },
+        }
+        for job in jobs.values():
+            job()  # warm
+        runs = [{name: job() for name, job in jobs.items()} for _ in range(given.runs)]
+    print(f"{'':32}{'ms/image':>9}{'× the loop':>12}{'× its floor':>13}")
+    for name in jobs:
+        own = statistics.median(run[name] for run in runs)
+        gain = statistics.median(run["imagehash loop"] / run[name] for run in runs)
+        floor = "decode floor, reduced" if "fast" in name else "decode floor, full"
+        of_floor = statistics.median(run[name] / run[floor] for run in runs)
+        print(f"{name:32}{own:9.3f}{gain:12.2f}{of_floor:13.2f}")
+    return 0
+
+
+def reduced(image: Image.Image) -> None:
+    image.draft("L", (64, 64))
+    image.load()
+
+
+def loop_ms(paths: Sequence[Path], work: Callable[[Image.Image], object]) -> float:
+    start = time.perf_counter()
+    for path in paths:
+        with Image.open(path) as image:
+            work(image)
+    return (time.perf_counter() - start) / len(paths) * 1e3
+
+
+def spark_ms(images: DataFrame, wanted: Wanted, n_images: int) -> float:
+    """Milliseconds an image: of the clock, or of all processors where that is more."""
+    cpu, start = cpu_seconds_of_tree(), time.perf_counter()
+    with wide_rows(images.sparkSession):
+        fingerprint(images, Limits(), wanted).write.format("noop").mode("overwrite").save()
+    clock, busy = time.perf_counter() - start, cpu_seconds_of_tree() - cpu
+    return max(clock, busy) / n_images * 1e3
+
+
+def cpu_seconds_of_tree() -> float:
+    """CPU seconds of the processes that this one started, and of those that they waited for."""
+    children: dict[int, list[int]] = {}
+    used: dict[int, int] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                fields = Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), []).append(int(name))
+            used[int(name)] = sum(int(field) for field in fields[11:15])
+    left, total = list(children.get(os.getpid(), [])), 0
+    while left:
+        pid = left.pop()
+        total += used[pid]
+        left += children.get(pid, [])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def stored(spark: SparkSession, paths: Sequence[Path], copies: int, folder: str) -> DataFrame:
+    """The files as a Delta table ``image_id, bytes``; ``copies`` rows each, since one job has a fixed cost."""
+    contents = [path.read_bytes() for path in paths]
+    rows = [(f"{hashlib.sha256(c).hexdigest()}-{k}", c) for k in range(copies) for c in contents]
+    for first in range(0, len(rows), 500):
+        part = spark.createDataFrame(rows[first : first + 500], "image_id STRING, bytes BINARY")
+        part.coalesce(1).write.format("delta").mode("append").save(folder)
+    return spark.read.format("delta").load(folder)
+
+
+def check_same_answer(images: DataFrame, paths: Sequence[Path]) -> None:
+    found = fingerprint(images, Limits(), WANTED["exact, pHash only"]).select("image_id", "phash").collect()
+    ours = {row["image_id"].split("-")[0]: row["phash"] for row in found}
+    for path in paths:
+        bits = str(imagehash.phash(Image.open(path)))
+        assert ours[hashlib.sha256(path.read_bytes()).hexdigest()] % 2**64 == int(bits, 16), path
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

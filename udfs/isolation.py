@@ -1,0 +1,76 @@
+"""Work on untrusted values in a forked child, so that a crash or a hang costs one value and not the task.
+
+A child shares the values with its parent, copy on write, and sends back results only; it is forked once for many
+values, and again only after one of them brought it down. Its time is kept by the kernel, which also ends decoders
+that hold Python's lock, and ends the child even if its parent is gone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Died:
+    """The child did not survive a value. ``signal_number``: what ended it; 0 where it left by itself."""
+
+    signal_number: int
+
+    @property
+    def is_timeout(self) -> bool:
+        """Whether the value took longer than it may."""
+        return self.signal_number == signal.SIGALRM
+
+    def __str__(self) -> str:
+        """The signal's name, for a reject_detail."""
+        return signal.Signals(self.signal_number).name if self.signal_number else "exit"
+
+
+@dataclass(frozen=True)
+class Isolated(Generic[V, R]):
+    """``work`` applied to values in children, each value for at most ``seconds``."""
+
+    work: Callable[[V], R]
+    seconds: float
+
+    def results(self, values: Sequence[V]) -> Iterator[R | Died]:
+        """One result a value, in order; :class:`Died` for those that ended the child."""
+        done = 0
+        while done < len(values):
+            receiver, sender = multiprocessing.Pipe(duplex=False)
+            child = multiprocessing.get_context("fork").Process(
+                target=self._serve, args=(values[done:], receiver, sender), daemon=True
+            )
+            child.start()
+            sender.close()  # or the pipe would never end for the reader
+            with receiver:
+                try:
+                    while done < len(values):
+                        result: R = receiver.recv()
+                        done += 1
+                        yield result
+                except EOFError:
+                    child.join()
+                    done += 1
+                    yield Died(max(0, -(child.exitcode or 0)))
+                finally:
+                    child.kill()  # it has nothing left to do, also where the reader stopped early
+                    child.join()
+
+    def _serve(self, values: Sequence[V], receiver: Connection, sender: Connection) -> None:
+        receiver.close()
+        # Spark's worker may have its own ideas about signals: here an alarm ends the process.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for value in values:
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)
+            result = self.work(value)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            sender.send(result)
