@@ -100,7 +100,9 @@ def test_sound_images_open_as_what_they_were_planted_as(pool: Planted) -> None:
 
 def test_broken_files_are_rejected_for_the_reason_they_were_planted_with(pool: Planted) -> None:
     broken = [file for file in pool.files if file.kind == "broken"]
-    assert {file.reject_reason for file in broken} == {*FINGERPRINT, "no_synset"} - {"decode_timeout"}
+    # No file hangs or crashes the decoders of every version of Pillow: those two are tested in test_isolation.
+    plantable = {*FINGERPRINT, "no_synset"} - {"decode_timeout", "decoder_crashed"}
+    assert {file.reject_reason for file in broken} == plantable
     for file in broken:
         content = (pool.folder / file.path).read_bytes()
         found = decode(content, Limits())
