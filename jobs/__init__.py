@@ -29,6 +29,8 @@ OTHER_COMMANDS = (
     "demo",
     "sql",
     "compare-strategies",
+    "compare-deduplication",
+    "class-sizes",
     "taxonomy-diff",
     "plan-cost",
     "agreement-report",

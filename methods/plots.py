@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from html import escape
 
 _COLOURS = ("#2563eb", "#d97706", "#059669", "#7c3aed", "#dc2626")
@@ -35,6 +36,42 @@ def bar_chart(values: Mapping[str, Mapping[str, float]], *, title: str) -> str:
     width_px = left_px + max(group_px * len(measures), 130 * len(values)) + 20
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{top_px + height_px + 40}"'
+        ' font-family="sans-serif" font-size="12">'
+        '<rect width="100%" height="100%" fill="white"/>' + "".join(parts) + "</svg>\n"
+    )
+
+
+def line_chart(curves: Mapping[str, Sequence[float]], *, title: str, x_title: str, y_title: str) -> str:
+    """Curves of values ≥ 0 at equal steps from 0 to 100 %, on a logarithmic scale of 1 + value.
+
+    >>> line_chart({"a": [9, 3, 1]}, title="t", x_title="x", y_title="y").count("<polyline")
+    1
+    """
+    width_px, height_px, left_px, top_px = 560, 260, 60, 60
+    top = max(1.0, *(max(curve) for curve in curves.values()))
+
+    def y_of(value: float) -> float:
+        return top_px + height_px * (1 - math.log1p(value) / math.log1p(top))
+
+    parts = [f'<text x="{left_px}" y="24" font-size="16">{escape(title)}</text>']
+    ticks = [10**k for k in range(math.floor(math.log10(top)) + 1)]
+    for tick in [0, *ticks]:
+        y = y_of(tick)
+        parts.append(f'<path d="M{left_px} {y:.1f}h{width_px}" stroke="#ddd"/>')
+        parts.append(f'<text x="{left_px - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:,}</text>')
+    for i, (name, curve) in enumerate(curves.items()):
+        colour = _COLOURS[i % len(_COLOURS)]
+        step = width_px / max(1, len(curve) - 1)
+        points = " ".join(f"{left_px + k * step:.1f},{y_of(value):.1f}" for k, value in enumerate(curve))
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        x = left_px + 180 * i
+        parts.append(f'<rect x="{x}" y="36" width="10" height="10" fill="{colour}"/>')
+        parts.append(f'<text x="{x + 14}" y="45">{escape(name)}</text>')
+    middle, below = left_px + width_px / 2, top_px + height_px + 20
+    parts.append(f'<text x="{middle}" y="{below}" text-anchor="middle">{escape(x_title)}</text>')
+    parts.append(f'<text x="{left_px}" y="{top_px - 6}" text-anchor="end">{escape(y_title)}</text>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left_px + width_px + 20}" height="{below + 14}"'
         ' font-family="sans-serif" font-size="12">'
         '<rect width="100%" height="100%" fill="white"/>' + "".join(parts) + "</svg>\n"
     )
