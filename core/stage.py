@@ -151,6 +151,18 @@ def last_configs(warehouse: Warehouse) -> dict[str, Any]:
     return {row["stage"]: json.loads(row["config"]) for row in newest.collect()}
 
 
+def standing_config(warehouse: Warehouse, stage: str) -> dict[str, Any] | None:
+    """The configuration of a stage's newest run, if its output tables are still as that run left them."""
+    if not tables.exists(warehouse, "stage_runs"):
+        return None
+    runs = tables.read(replace(warehouse, pins={}), "stage_runs").where(F.col("stage") == stage)
+    last = runs.orderBy(F.desc("started_at"), "run_id").first()
+    if last is None or any(tables.version(warehouse, t) != v for t, v in last["output_versions"].items()):
+        return None
+    config: dict[str, Any] = json.loads(last["config"])
+    return config
+
+
 def _last_run(warehouse: Warehouse, stage: Stage) -> Any:
     if not tables.exists(warehouse, "stage_runs"):
         return None
@@ -216,9 +228,9 @@ def _record(
 
 def _recorded_outcome(warehouse: Warehouse, run_id: str) -> Outcome:
     rows = tables.read(warehouse, "stage_metrics").where(F.col("run_id") == run_id).collect()
-    values = {row["metric"]: int(row["value"]) for row in rows}
-    rejected = {k.removeprefix("rejected:"): v for k, v in values.items() if k.startswith("rejected:")}
-    return Outcome(values["rows_in"], values["rows_kept"], rejected)
+    values = {row["metric"]: row["value"] for row in rows}
+    rejected = {k.removeprefix("rejected:"): int(v) for k, v in values.items() if k.startswith("rejected:")}
+    return Outcome(int(values["rows_in"]), int(values["rows_kept"]), rejected)
 
 
 def _float(value: float | None) -> float | None:

@@ -31,7 +31,7 @@ from synlake.methods.quotas import apply_floor, apply_quota
 from synlake.methods.synset_dedup import ROWS_PER_TASK, flag_within_synsets
 from synlake.schemas import TABLES
 from synlake.spread import held
-from synlake.stage import Control, Outcome, flagged_outcome
+from synlake.stage import Control, Outcome, flagged_outcome, standing_config
 from synlake.tables import Warehouse
 
 EXAMPLE = "deduplicate-images --strategy phash --tau 8 --scope global --quota 1300"
@@ -78,33 +78,46 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         if settings.strategy == "pixel":
             _check_pixels(rows)
         images = _images(warehouse, rows.where("reject_reason IS NULL"), settings)
-        found = find(images, settings, stack)
+        found = find(images, settings, stack, _earlier(warehouse, images, settings))
         pairs, notes = _write_pairs(warehouse, found, settings)
         tables.overwrite(warehouse, "pool", _to_pool_rows(rows, found.images, settings))
     pool = tables.read(replace(warehouse, pins={}), "pool")
     return flagged_outcome(pool, controls=(pairs,), notes=notes)
 
 
-def find(images: DataFrame, settings: Config, stack: ExitStack) -> Found:
-    """The duplicates among ``images``; what is used more than once stays on disk until ``stack`` closes."""
+def find(
+    images: DataFrame, settings: Config, stack: ExitStack, earlier: hash_graph.Earlier | None = None
+) -> Found:
+    """The duplicates among ``images``; what is used more than once stays on disk until ``stack`` closes.
+
+    Pairs that ``earlier`` has are not looked for again.
+    """
     nothing = {"duplicate_of": F.lit(None).cast("string"), "distance_bits": F.lit(None).cast("int")}
     if settings.strategy == "none":
         return Found(images.withColumns(nothing).withColumn("is_held_out", F.lit(False)))
     if settings.strategy == "pixel":
         return Found(flag_pixel_duplicates(images).withColumn("is_held_out", F.lit(False)))
-    if settings.scope == "global":
-        return _by_graph(images, settings.tau, stack)
+    if settings.scope == "global" or earlier is not None:
+        return _by_graph(images, settings.tau, stack, earlier)
     return _by_synset(images, settings.tau, stack)
 
 
-def _by_graph(images: DataFrame, tau: int, stack: ExitStack) -> Found:
+def _by_graph(
+    images: DataFrame, tau: int, stack: ExitStack, earlier: hash_graph.Earlier | None = None
+) -> Found:
     nodes = stack.enter_context(held(hash_graph.nodes_of(images)))
     sizes = nodes.groupBy("scope").agg(F.count(F.lit(1)).alias("n"))
     total = sizes.agg(F.coalesce(F.max("n"), F.lit(0)).alias("most"), F.sum("n").alias("all")).first()
     assert total is not None  # an aggregate without groups has one row
     plan = plan_join(total["most"], tau - 1)
     output.say(f"  {plan.describe()}")
-    pairs = stack.enter_context(held(near_hashes(nodes, plan, n_all=total["all"] or 0)))
+    if earlier is None:
+        near = near_hashes(nodes, plan, n_all=total["all"] or 0)
+    else:
+        output.say("  only what is new since the last run is compared")
+        marked = hash_graph.mark_known(nodes, earlier)
+        near = near_hashes(marked, plan, n_all=total["all"] or 0).unionByName(earlier.hash_pairs)
+    pairs = stack.enter_context(held(near))
     decided = hash_graph.decisions(hash_graph.oriented(pairs, nodes), nodes)
     return Found(hash_graph.flag_by_hash(images, decided), nodes, pairs)
 
@@ -151,6 +164,22 @@ def _images(warehouse: Warehouse, usable: DataFrame, settings: Config) -> DataFr
     if "hash_mode" in others.columns:
         _check_modes(others, tables.read(warehouse, "fingerprints"), settings.against)
     return images.unionByName(held_out_rows(others, images, scope=settings.scope))
+
+
+def _earlier(warehouse: Warehouse, images: DataFrame, settings: Config) -> hash_graph.Earlier | None:
+    """What the last run compared, where its pairs are all there and answer the same question; else None."""
+    last = standing_config(warehouse, "deduplicate-images")
+    same = ("strategy", "scope", "against")
+    if last is None or settings.strategy != "phash" or settings.against or settings.tau > last["tau"]:
+        return None
+    if any(last[name] != getattr(settings, name) for name in same):
+        return None
+    now = replace(warehouse, pins={})
+    pairs = tables.read(now, "duplicate_pairs")
+    if pairs.isEmpty():  # there are none, or too many: not worth telling apart
+        return None
+    compared = tables.read(now, "pool").select("image_id", "synset_id")
+    return hash_graph.earlier_of(images, compared, pairs.where(F.col("distance_bits") < settings.tau))
 
 
 def _check_pixels(rows: DataFrame) -> None:

@@ -7,6 +7,8 @@ hash that a hundred thousand blank images share costs as much as any other.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -34,6 +36,41 @@ def nodes_of(rows: DataFrame) -> DataFrame:
         first, F.count(F.lit(1)).alias("n_rows")
     )
     return grouped.withColumn("is_known", F.col("first.precedence") < 0)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What was compared before: ``scope, hash``, each once, and all near pairs among them."""
+
+    hashes: DataFrame
+    hash_pairs: DataFrame
+
+
+def earlier_of(rows: DataFrame, compared: DataFrame, image_pairs: DataFrame) -> Earlier:
+    """The hashes of ``compared`` images (``image_id, synset_id``), and ``image_pairs`` as pairs of hashes."""
+    old = rows.join(compared, on=["image_id", "synset_id"], how="left_semi")
+    images = old.select("scope", "image_id", F.col("phash").alias("hash")).distinct()
+    left, right = (
+        images.select("scope", F.col("image_id").alias(f"image_id_{s}"), F.col("hash").alias(s)) for s in "lr"
+    )
+    pairs = (
+        image_pairs.where("distance_bits > 0")
+        .join(left, on="image_id_l")
+        .join(right, on=["scope", "image_id_r"])
+    )
+    hash_pairs = pairs.select(
+        "scope", F.least("l", "r").alias("hash_l"), F.greatest("l", "r").alias("hash_r"), "distance_bits"
+    ).distinct()
+    return Earlier(images.select("scope", "hash").distinct(), hash_pairs)
+
+
+def mark_known(nodes: DataFrame, earlier: Earlier) -> DataFrame:
+    """``nodes``, of which those compared before are ``is_known`` too."""
+    seen = earlier.hashes.withColumn("is_old", F.lit(True))
+    joined = nodes.join(seen, on=["scope", "hash"], how="left")
+    return joined.select(
+        "scope", "hash", (F.col("is_known") | F.coalesce("is_old", F.lit(False))).alias("is_known")
+    )
 
 
 def oriented(hash_pairs: DataFrame, nodes: DataFrame) -> DataFrame:
