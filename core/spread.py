@@ -36,7 +36,7 @@ def wide_rows(spark: SparkSession) -> Iterator[None]:
 
     A batch should fit the processor's cache; with those that suit narrow rows, reading takes three times as long.
     """
-    before = {name: spark.conf.get(name) for name in _FOR_WIDE_ROWS}
+    before = {name: spark.conf.get(name) or "" for name in _FOR_WIDE_ROWS}
     try:
         for name, value in _FOR_WIDE_ROWS.items():
             spark.conf.set(name, value)
