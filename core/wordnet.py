@@ -1,26 +1,21 @@
-"""WordNet 3.0 from disk: where its files are, and its noun synsets. Its offsets are ImageNet's ids.
-
-The format is that of wndb(5WN). It is read here, since NLTK's reader takes several times as long for what we need
-(it makes an object of each lemma and indexes verbs and adjectives too), and every selection waits for it.
-"""
+"""WordNet 3.0 from disk: where its files are, and its noun synsets. Its offsets are ImageNet's ids."""
 
 from __future__ import annotations
 
 import os
-import re
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from synlake.errors import EnvironmentFault
+import nltk
+from nltk.corpus.reader.wordnet import WordNetCorpusReader
+
+from synlake.errors import EnvironmentFault, SynlakeError
 from synlake.session import SHARE
 
-_NEEDED = ("data.noun", "index.noun")
-#: Within so many lines the licence has told its version; its lines are indented.
-_LICENCE_LINES = 50
-#: Signs of the pointers to a hypernym, and to the class of a named individual.
-_UPWARDS = ("@", "@i")
+_NEEDED = ("data.noun", "index.noun", "lexnames", "data.adj", "noun.exc")
 #: Where NLTK's downloader puts its data, beside $NLTK_DATA.
 _NLTK_DATA = ("~/nltk_data", "/usr/share/nltk_data", "/usr/local/share/nltk_data", "/usr/lib/nltk_data")
 
@@ -65,55 +60,60 @@ def find() -> Path:
 
 
 def nouns(folder: Path | None = None) -> Iterator[Noun]:
-    """Every noun synset (82,115 in WordNet 3.0), in the order of offsets. Takes about a second."""
+    """Every noun synset (82,115 in WordNet 3.0), in the order of offsets. Takes about 6 s, most of it NLTK's."""
     folder = folder or find()
-    lines = (folder / "data.noun").read_text(encoding="utf-8").splitlines()
-    _check_version(folder, "".join(line for line in lines[:_LICENCE_LINES] if line.startswith("  ")))
-    senses, tagged = _senses(folder / "index.noun"), _tag_counts(folder / "cntlist.rev")
-    for line in lines:
-        if not line.startswith("  "):
-            yield _noun(line, senses, tagged)
-
-
-def _check_version(folder: Path, licence: str) -> None:
-    found = re.search(r"Word[nN]et (\S+) Copyright", licence)
-    version = found.group(1) if found else "of an unknown version"
-    if version != "3.0":
+    nltk.data.path.append(str(folder))  # NLTK opens files below its data path only
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it misses the multilingual files, which nouns do not need
+        reader = _Reader(str(folder), omw_reader=None)
+    if reader.get_version() != "3.0":
         raise EnvironmentFault(
-            f"{folder} is WordNet {version}; wanted 3.0, whose offsets are ImageNet's ids\n"
+            f"{folder} is WordNet {reader.get_version()}; wanted 3.0, whose offsets are ImageNet's ids\n"
             "  next: set SYNLAKE_WORDNET to the dict folder of WordNet 3.0"
         )
+    senses = _senses(folder / "index.noun")
+    tagged = _tag_counts(folder / "cntlist.rev")
+    for synset in reader.all_synsets("n"):
+        yield _noun(synset, senses, tagged)
 
 
-def _noun(line: str, senses: Mapping[str, Sequence[str]], tagged: Mapping[tuple[str, int], int]) -> Noun:
-    """A line of data.noun: offset, file, type, number of words (hexadecimal), words, number of pointers, pointers."""
-    fields, _, gloss = line.partition("|")
-    offset, _, _, n_words, *rest = fields.split()
-    n_word_fields = 2 * int(n_words, 16)  # each word with its lex_id
-    lemmas = tuple(rest[:n_word_fields:2])
-    pointers = rest[n_word_fields + 1 :]  # symbol, offset, part of speech, source and target
-    above = [(to, sign) for sign, to in zip(pointers[::4], pointers[1::4], strict=True) if sign in _UPWARDS]
-    ranks = [(key, senses[key].index(offset) + 1) for key in map(str.lower, lemmas)]
+def wnid(offset: int) -> str:
+    """The id that ImageNet gives a noun synset.
+
+    >>> wnid(1440764)
+    'n01440764'
+    """
+    if not 0 <= offset <= 99_999_999:
+        raise SynlakeError(f"not a WordNet offset: {offset}")
+    return f"n{offset:08d}"
+
+
+def _noun(synset: Any, senses: dict[str, list[int]], tagged: Counter[tuple[str, int]]) -> Noun:
+    """One synset of NLTK's, with what its reader has no quick way to say: senses and tags of its words."""
+    offset = synset.offset()
+    lemmas = tuple(synset.lemma_names())
+    keys = [lemma.lower() for lemma in lemmas]
+    instance_of = synset.instance_hypernyms()
     return Noun(
-        synset_id=f"n{offset}",
-        name=f"{ranks[0][0]}.n.{ranks[0][1]:02d}",
+        synset_id=wnid(offset),
+        name=synset.name(),
         lemmas=lemmas,
-        gloss=re.sub(r'".*?"', "", gloss).strip().strip("; "),  # without its examples
-        parent_ids=tuple(f"n{to}" for to, _ in above),
-        is_instance=any(sign == "@i" for _, sign in above),
-        n_senses=tuple(len(senses[key]) for key, _ in ranks),
-        n_tagged=sum(tagged.get(one, 0) for one in ranks),
+        gloss=synset.definition(),
+        parent_ids=tuple(wnid(parent.offset()) for parent in [*synset.hypernyms(), *instance_of]),
+        is_instance=bool(instance_of),
+        n_senses=tuple(len(senses[key]) for key in keys),
+        n_tagged=sum(tagged[key, senses[key].index(offset) + 1] for key in keys),
     )
 
 
-def _senses(index: Path) -> dict[str, list[str]]:
+def _senses(index: Path) -> dict[str, list[int]]:
     """The offsets of each lemma's synsets, most frequent first: the last ``synset_cnt`` fields of its line."""
     found = {}
     with open(index, encoding="utf-8") as stream:
         for line in stream:
             if not line.startswith("  "):  # the licence is indented
                 lemma, _, n_synsets, *rest = line.split()
-                found[lemma] = rest[-int(n_synsets) :]
+                found[lemma] = [int(offset) for offset in rest[-int(n_synsets) :]]
     return found
 
 
@@ -127,6 +127,13 @@ def _tag_counts(counts: Path) -> Counter[tuple[str, int]]:
             if kind.startswith("1:"):  # a noun
                 found[lemma, int(rank)] += int(n)
     return found
+
+
+class _Reader(WordNetCorpusReader):  # type: ignore[misc]
+    """NLTK's reader, without its map between WordNet versions, which needs files we have no use for."""
+
+    def map_wn(self, version: str = "wordnet") -> None:
+        return None
 
 
 def _is_wordnet(folder: Path) -> bool:

@@ -4,9 +4,7 @@ import json
 import re
 from typing import NamedTuple
 
-import nltk
 import pytest
-from nltk.corpus.reader.wordnet import WordNetCorpusReader
 
 from synlake import wordnet
 from synlake.errors import EnvironmentFault
@@ -50,29 +48,6 @@ def test_every_noun_is_what_its_line_says(nouns):
         assert noun.is_instance == line.is_instance
         assert noun.gloss.split(";")[0].strip() in re.sub(r"\".*?\"", "", line.gloss)
         assert noun.name.rsplit(".", 2)[0] == line.lemmas[0].lower()
-
-
-class NltkReader(WordNetCorpusReader):
-    """NLTK's reader, without its map between WordNet versions, which needs files that are not there."""
-
-    def map_wn(self, version="wordnet"):
-        return None
-
-
-@pytest.mark.slow
-def test_nltk_reads_the_same(nouns, monkeypatch):
-    folder = str(wordnet.find())
-    monkeypatch.setattr(nltk.data, "path", [*nltk.data.path, folder])  # NLTK opens files below it only
-    reader = NltkReader(folder, omw_reader=None)
-    for synset in reader.all_synsets("n"):
-        noun = nouns[f"n{synset.offset():08}"]
-        above = [*synset.hypernyms(), *synset.instance_hypernyms()]
-        assert (noun.name, list(noun.lemmas), noun.gloss) == (
-            synset.name(),
-            synset.lemma_names(),
-            synset.definition(),
-        )
-        assert set(noun.parent_ids) == {f"n{parent.offset():08}" for parent in above}
 
 
 def test_senses_and_tags_are_those_of_the_index(nouns):
