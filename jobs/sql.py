@@ -29,6 +29,8 @@ EXAMPLE = 'sql --format csv "SELECT split, count(*) AS n FROM release_images GRO
 _OPAQUE = r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`"
 NEEDS_WAREHOUSE = True
 _READING = ("select", "with", "show", "describe", "desc", "explain", "values", "table", "from")
+#: What may follow WITH … or FROM … and writes all the same.
+_WRITING = r"\b(insert\s+(into|overwrite)|delete\s+from|merge\s+into|update\s+\S+\s+set)\b"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     if text is None:
         return _prompt(warehouse, variables, arguments.format)
     for statement in split_statements(text):
-        show(execute(warehouse, statement, variables), arguments.format)
+        try:
+            show(execute(warehouse, statement, variables), arguments.format)
+        except PySparkException as error:  # found out only while it ran, such as a division by zero
+            raise InputError(f"SQL: {first_line(error)}") from None
     return 0
 
 
@@ -98,11 +103,14 @@ def execute(warehouse: Warehouse, statement: str, variables: Mapping[str, str]) 
 
 
 def _check_reads_only(statement: str) -> None:
-    words = re.sub(r"--[^\n]*|/\*.*?\*/", " ", statement, flags=re.DOTALL).split()
+    code = re.sub(_OPAQUE, " ", statement, flags=re.DOTALL)
+    words = code.split()
     first = words[0].lstrip("(").lower() if words else ""
-    if first not in _READING:
+    writing = re.search(_WRITING, code, flags=re.IGNORECASE)
+    if first not in _READING or writing:
+        given = " ".join(writing.group().split()) if writing else first
         raise UsageError(
-            f"sql only reads: wanted SELECT, WITH, SHOW, DESCRIBE or EXPLAIN, got {first.upper()!r}"
+            f"sql only reads: wanted SELECT, WITH, SHOW, DESCRIBE or EXPLAIN, got {given.upper()!r}"
         )
 
 

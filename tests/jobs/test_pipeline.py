@@ -143,6 +143,8 @@ def test_a_release_has_views_of_its_own_and_sql_only_reads(done):
         "DELETE FROM pool",
         "DROP VIEW small.images",
         "INSERT INTO pool SELECT * FROM pool",
+        "WITH x AS (SELECT * FROM pool) INSERT INTO pool SELECT * FROM x",
+        "FROM pool insert /* quietly */ overwrite pool SELECT *",
         "",
     ):
         with pytest.raises(Exception, match="only reads"):
