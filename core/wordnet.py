@@ -77,6 +77,16 @@ def nouns(folder: Path | None = None) -> Iterator[Noun]:
         yield _noun(synset, senses, tagged)
 
 
+def irregular_plurals() -> dict[str, str]:
+    """Plurals that follow no rule, by singular; of several the first (WordNet's list of exceptions)."""
+    found: dict[str, str] = {}
+    for line in (find() / "noun.exc").read_text(encoding="utf-8").splitlines():
+        plural, *singulars = (word.replace("_", " ") for word in line.split())
+        for singular in singulars:
+            found.setdefault(singular, plural)
+    return found
+
+
 def wnid(offset: int) -> str:
     """The id that ImageNet gives a noun synset.
 
