@@ -19,6 +19,7 @@ from synlake import registry, tables
 from synlake.config import bad_name, moment, option
 from synlake.errors import InputError
 from synlake.jobs import deriving, freezing
+from synlake.jobs.release_utility import utility_controls
 from synlake.methods.audit import audit_table, audited
 from synlake.methods.release import decided_labels, judge_pool, with_groups
 from synlake.methods.splits import assign_splits, fixed_splits
@@ -78,8 +79,11 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
                 "release_hierarchy": _hierarchy(warehouse, settings),
             }
             deriving.check_version(warehouse, settings.release, images)
+            selected_by = last_configs(warehouse).get("select-synsets", {})
+            scores = utility_controls(warehouse, images, outcome, selected_by, settings.selection_id)
             checksum = freezing.freeze(warehouse, mine, rows, _provenance(warehouse, settings, outcome))
-    return replace(outcome, notes=(f"release {settings.release} is frozen, content_checksum {checksum}",))
+    note = f"release {settings.release} is frozen, content_checksum {checksum}"
+    return replace(outcome, controls=(*outcome.controls, *scores), notes=(note,))
 
 
 def _resumed(warehouse: Warehouse, row: Mapping[str, Any]) -> Outcome:

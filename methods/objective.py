@@ -121,6 +121,38 @@ def score(
     )
 
 
+@dataclass(frozen=True)
+class ReleaseFacts:
+    """What was counted of a release. ``classes`` have their images as ``n_expected``; ``visible`` maps each
+    synset that pictures can show to its parents.
+    """
+
+    classes: Collection[Synset]
+    visible: Mapping[str, Collection[str]]
+    mean_confidence: float
+    share_left_out: float
+
+
+def score_release(
+    facts: ReleaseFacts, *, n_min: int, min_depth: int, max_depth: int, weights: Weights
+) -> dict[str, float]:
+    """C_cov, C_hier, Q_label, C_cost and U(D) of a release.
+
+    Q_label is the mean confidence of its labels. C_cost is the share of candidates that were retrieved, and
+    mostly labelled, and are not in it.
+    """
+    inner = {parent for parents in facts.visible.values() for parent in parents if parent in facts.visible}
+    chosen = [synset.synset_id for synset in facts.classes]
+    parents = {**facts.visible, **{synset.synset_id: synset.parent_ids for synset in facts.classes}}
+    terms = {
+        "c_cov": coverage(chosen, parents, inner),
+        "c_hier": hierarchy_consistency(facts.classes, n_min=n_min, min_depth=min_depth, max_depth=max_depth),
+        "q_label": facts.mean_confidence,
+        "c_cost": facts.share_left_out,
+    }
+    return {**terms, "utility": utility(*terms.values(), weights)}
+
+
 #: Searches a synset can be given; more than WordNet's words make for nearly all of them.
 MAX_QUERIES = 20
 

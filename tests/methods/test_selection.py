@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from synlake.methods.hierarchy import children_of, depths, reachable, sibling_similarity
 from synlake.methods.objective import (
+    ReleaseFacts,
     Weights,
     coverage,
     hierarchy_consistency,
+    score_release,
     sibling_pairs,
     stability,
     utility,
@@ -162,3 +164,19 @@ def test_the_objective_is_in_its_range_and_falls_with_cost(c_cov, c_hier, q_labe
     value = utility(c_cov, c_hier, q_label, c_cost, Weights())
     assert -1 <= value <= 3
     assert utility(c_cov, c_hier, q_label, 1.0, Weights()) <= value
+
+
+def test_the_objective_of_a_release_is_made_of_what_was_counted():
+    # top > a > (b, c), top > d > e; f is a class that pictures cannot show.
+    visible = {"top": (), "a": ("top",), "b": ("a",), "c": ("a",), "d": ("top",), "e": ("d",)}
+    classes = [
+        Synset("b", (), ("a",), 2, True, n_expected=600),
+        Synset("c", (), ("a",), 2, True, n_expected=10),
+        Synset("f", (), ("top",), 1, True, n_expected=900),
+        Synset("g", (), ("a",), 3, True, n_expected=900),
+    ]
+    facts = ReleaseFacts(classes, visible, mean_confidence=0.9, share_left_out=0.25)
+    scores = score_release(facts, n_min=500, min_depth=2, max_depth=3, weights=Weights(coverage=3.0))
+    assert scores["c_cov"] == pytest.approx(2 / 3)  # top and a of top, a and d
+    assert scores["c_hier"] == 0.5  # c is too small, f too high up
+    assert scores["utility"] == pytest.approx(3 * 2 / 3 + 0.5 + 0.9 - 0.25)
