@@ -2,7 +2,7 @@
 VENV = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow check format wheel zip demo cluster-test bench-dedup bench-crowd clean
+.PHONY: help setup test test-slow check format wheel zip demo cluster-test bench-dedup bench-crowd bench-sources clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,6 +38,12 @@ cluster-test: ## the pipeline on a standalone master with two workers: same rele
 bench-crowd: setup ## Dawid-Skene and majority against crowd-kit, on synthetic votes
 	$(VENV)/python -m pip install -q -c constraints.txt -e '.[bench]'
 	$(VENV)/python benchmarks/crowd.py
+
+bench-sources: setup ## downloads against img2dataset, and the speed of selection
+	$(VENV)/python -m pip install -q --no-deps img2dataset==1.47.0 "webdataset<0.3" fire==0.7.1 exifread-nocycle==3.0.1 fsspec termcolor braceexpand tqdm # what it resizes with is left out
+	$(VENV)/python benchmarks/download.py
+	$(VENV)/python benchmarks/download.py --failing 0.2
+	$(VENV)/python benchmarks/selection.py
 
 clean: ## remove .venv and all that was built; never a warehouse
 	rm -rf .venv .venv.lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
