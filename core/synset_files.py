@@ -31,6 +31,18 @@ def counts(path: str | None) -> dict[str, int]:
     return found
 
 
+def labels(path: str | None) -> list[tuple[str, str]]:
+    """(label, synset_id) from a CSV with these columns: what the labels of somebody else's dataset mean."""
+    found: dict[str, str] = {}
+    for where, row in _rows("--labels-file", path, ("label", "synset_id")):
+        label, synset_id = (row["label"] or "").strip(), (row["synset_id"] or "").strip()
+        if not label or not synset_id:
+            raise InputError(f"{where}: wanted a label and a synset_id, got {label!r} and {synset_id!r}")
+        if found.setdefault(label, synset_id) != synset_id:
+            raise InputError(f"{where}: label {label!r} stands for {found[label]} and for {synset_id}")
+    return list(found.items())
+
+
 def excluded(path: str | None) -> list[str]:
     """The branches that pictures cannot tell apart: conf/excluded_branches.csv, unless another file is given."""
     if path is None:

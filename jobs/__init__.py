@@ -7,7 +7,13 @@ from synlake.stage import Stage
 PIPELINE = (
     Stage("select-synsets", reads=(), writes=("synsets",)),
     Stage("plan-queries", reads=("synsets",), writes=("queries",)),
-    Stage("ingest-images", reads=("synsets",), writes=("image_bytes", "candidates"), looks_outside=True),
+    Stage(
+        "ingest-images",
+        reads=("synsets",),
+        optional_reads=("queries",),
+        writes=("image_bytes", "candidates"),
+        looks_outside=True,
+    ),
     Stage("fingerprint-images", reads=("image_bytes",), writes=("fingerprints",)),
     Stage("deduplicate-images", reads=("candidates", "fingerprints"), writes=("duplicate_pairs", "pool")),
     Stage("plan-annotation", reads=("pool", "synsets"), writes=("tasks",)),

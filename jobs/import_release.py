@@ -25,9 +25,10 @@ from synlake.methods.ingestion import files_to_store
 from synlake.methods.release_import import faults_in, folder_rows, normalised, release_rows
 from synlake.schemas import TABLES
 from synlake.schemas.release_images import SPLITS
-from synlake.spread import by_weight, held
+from synlake.spread import held
 from synlake.tables import Warehouse
-from synlake.udfs.files import hash_files, list_files, read_files, units
+from synlake.udfs.contents import Opening, hash_files, read_files
+from synlake.udfs.files import list_files, units
 
 EXAMPLE = "import-release --release imagenetv2 --input imagenetv2-b-33.json --split test"
 COLUMNS = ("release", "n_images", "n_classes", "content_checksum")
@@ -95,7 +96,7 @@ def _hashed(warehouse: Warehouse, folder: str, settings: Config) -> DataFrame:
     files = list_files(units_df.repartition(min(len(found), 10_000)), root=root, prefix="root").where(
         "is_image"
     )
-    hashed = hash_files(by_weight(files, "size_bytes", "path"), max_bytes=settings.max_bytes)
+    hashed = hash_files(files, Opening(max_bytes=settings.max_bytes))
     return folder_rows(hashed, default_split=settings.split).withColumns(
         {
             "image_id": F.col("sha256"),
@@ -115,7 +116,7 @@ def _without_copies(files: DataFrame) -> DataFrame:
 def _store(warehouse: Warehouse, files: DataFrame, settings: Config) -> None:
     with held(files_to_store(files, tables.read_or_empty(warehouse, "image_bytes"))) as new:
         if not new.isEmpty():
-            contents = read_files(by_weight(new, "size_bytes", "image_id"), max_bytes=settings.max_bytes)
+            contents = read_files(new, Opening(max_bytes=settings.max_bytes))
             tables.append_unstaged(warehouse, "image_bytes", contents)
 
 

@@ -1,4 +1,4 @@
-"""The part of ingest-images that reads lists of URLs and downloads what they name."""
+"""The part of ingest-images that downloads what lists of URLs and searches name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from synlake import __version__, output, tables, url_lists
 from synlake.config import moment
+from synlake.jobs.search_source import asked_controls, search_images
 from synlake.methods.retrieval import (
     bytes_to_store,
     share_of,
@@ -23,6 +24,7 @@ from synlake.spread import held
 from synlake.stage import Control, Outcome, flagged_outcome
 from synlake.tables import Warehouse
 from synlake.udfs.download import Limits
+from synlake.udfs.engines import ENGINES
 from synlake.udfs.fetch import fetch
 
 if TYPE_CHECKING:
@@ -30,10 +32,14 @@ if TYPE_CHECKING:
 
 
 def ingest_urls(warehouse: Warehouse, settings: Config, synsets: DataFrame) -> Outcome:
-    """Read the list, download what is new, write ``search_results``, ``downloads`` and ``candidates``."""
-    now = replace(warehouse, pins={})
-    with held(_records(warehouse, settings)) as records:
-        n_listed = tables.insert_new(now, "search_results", records)
+    """Read the list or search, download what is new, write ``search_results``, ``downloads`` and ``candidates``."""
+    now, synsets = replace(warehouse, pins={}), synsets.where("is_selected")
+    with held(_records(now, settings, synsets)) as records:
+        controls: tuple[Control, ...]
+        if settings.source in ENGINES:
+            controls = asked_controls(now, settings.source)
+        else:
+            controls = (Control("n_listed", tables.insert_new(now, "search_results", records)),)
         if settings.download:
             _download(now, settings, records, synsets)
         downloads = tables.read_or_empty(now, "downloads")
@@ -43,11 +49,10 @@ def ingest_urls(warehouse: Warehouse, settings: Config, synsets: DataFrame) -> O
         n_new = tables.insert_new(now, "candidates", rows)
         by_status = downloads.join(records.select("url").distinct(), on="url", how="left_semi")
         counts = by_status.groupBy("status").count().orderBy("status").collect()
-    controls = [Control("n_listed", n_listed), Control("n_new", n_new)]
-    controls += [Control(f"download:{row['status']}", row["count"]) for row in counts]
-    note = ", ".join(f"{row['status']} {row['count']}" for row in counts)
-    outcome = flagged_outcome(tables.read(now, "candidates"), controls=tuple(controls))
-    return replace(outcome, notes=(f"{n_listed} records are new; downloads: {note or 'none'}",))
+    controls += tuple(Control(f"download:{row['status']}", row["count"]) for row in counts)
+    told = ", ".join(f"{one.metric} {one.value:g}" for one in controls)
+    outcome = flagged_outcome(tables.read(now, "candidates"), controls=(*controls, Control("n_new", n_new)))
+    return replace(outcome, notes=(told,))
 
 
 def limits_of(settings: Config) -> Limits:
@@ -69,7 +74,14 @@ def limits_of(settings: Config) -> Limits:
     )
 
 
-def _records(warehouse: Warehouse, settings: Config) -> DataFrame:
+def _records(now: Warehouse, settings: Config, synsets: DataFrame) -> DataFrame:
+    """What names the images: rows of ``search_results``."""
+    if settings.source in ENGINES:
+        return search_images(now, settings, synsets, limits_of(settings))
+    return _listed(now, settings)
+
+
+def _listed(warehouse: Warehouse, settings: Config) -> DataFrame:
     read = url_lists.read(
         warehouse.spark,
         str(settings.input),

@@ -15,9 +15,60 @@ def urls_to_fetch(
     return wanted.select("url").distinct().join(done.select("url"), on="url", how="left_anti")
 
 
-def share_of(urls: DataFrame, share: int, n_shares: int) -> DataFrame:
-    """One of ``n_shares`` parts of the URLs, by hash: the same ones each time."""
-    return urls.where(F.pmod(F.xxhash64("url"), F.lit(n_shares)) == share)
+def share_of(rows: DataFrame, share: int, n_shares: int, column: str = "url") -> DataFrame:
+    """One of ``n_shares`` parts of the rows, by a hash of a column: the same ones each time."""
+    return rows.where(F.pmod(F.xxhash64(column), F.lit(n_shares)) == share)
+
+
+def queries_to_ask(queries: DataFrame, asked: DataFrame, *, retry_failed: bool) -> DataFrame:
+    """The distinct ``query, language`` that an engine was not asked (or failed to answer, with ``retry_failed``).
+
+    One that the engine was too busy for counts as not asked.
+    """
+    done = asked.where("status = 'ok'" if retry_failed else "status <> 'rate_limited'")
+    wanted = queries.select("query", "language").distinct()
+    return wanted.join(done.select("query", "language"), on=["query", "language"], how="left_anti")
+
+
+def found_by_search(answers: DataFrame, queries: DataFrame, *, source: str, listed_at: object) -> DataFrame:
+    """Rows of ``search_results``: what each query found, for every synset that it was planned for."""
+    found = answers.select("query", "language", "asked_us", F.inline("records"))
+    planned = queries.select("synset_id", "query", "language").distinct()
+    rows = found.join(planned, on=["query", "language"]).select(
+        "url",
+        "synset_id",
+        "query",
+        F.lit(source).alias("source"),
+        F.lit(source).alias("search_engine"),
+        "engine_id",
+        "licence",
+        "licence_url",
+        "author",
+        "landing_url",
+        F.col("width_px").try_cast("bigint").alias("width_px"),
+        F.col("height_px").try_cast("bigint").alias("height_px"),
+        F.try_to_timestamp("taken_at").alias("taken_at"),
+        F.try_to_timestamp("published_at").alias("published_at"),
+        F.timestamp_micros("asked_us").alias("found_at"),
+        F.lit(source).alias("source_file"),
+        F.lit(listed_at).cast("timestamp").alias("listed_at"),
+    )
+    return rows.dropDuplicates(["url", "synset_id", "query", "source"])
+
+
+def to_searches(answers: DataFrame, *, source: str) -> DataFrame:
+    """Rows of ``searches`` from what :func:`synlake.udfs.search.search` gives."""
+    return answers.select(
+        F.lit(source).alias("source"),
+        "query",
+        "language",
+        F.timestamp_micros("asked_us").alias("asked_at"),
+        "status",
+        "http_status",
+        "n_pages",
+        F.size("records").cast("bigint").alias("n_results"),
+        "detail",
+    )
 
 
 def to_downloads(fetched: DataFrame) -> DataFrame:

@@ -19,11 +19,11 @@ TABLE = Table(
         [
             column("image_id", StringType(), "sha256 of the bytes; of source_ref where they are unreadable"),
             column("synset_id", StringType(), "wnid that the source gives; 'unknown' where it gives none"),
-            column("source", StringType(), "kind of source: folder, urls or search-results"),
+            column("source", StringType(), "kind of source: folder, tar, zip, parquet, urls …"),
             column(
                 "source_ref",
                 StringType(),
-                "where in the source: a path relative to the folder given, or a URL",
+                "where in the source: a path relative to the folder or archive given, or a URL",
             ),
             column("size_bytes", LongType(), "length of the file"),
             column(

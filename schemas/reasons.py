@@ -19,10 +19,14 @@ SYNSET = {
 
 #: ingest-images: why a found file is not an image of the dataset.
 CANDIDATE = {
-    "no_synset": "neither the folder nor the file name begins with a WordNet id",
+    "no_synset": "neither a folder nor the file name begins with a WordNet id, and no label names a synset",
     "synset_not_selected": "the file names a synset that select-synsets did not select",
     "too_many_bytes": "larger than max_bytes; its bytes are not stored",
-    "unreadable": "the bytes could not be read",
+    "unreadable": "there are no bytes, or they could not be read",
+    "not_a_file": "a link, device or sparse file in an archive, which has no bytes of its own",
+    "unsafe_path": "its path in the archive leads out of it",
+    "broken_archive": "stands for what an archive has after the place where it breaks off",
+    "no_image_column": "the Parquet file has no column of bytes, or none of the name given",
     "not_downloaded": "the download failed; table downloads says how",
 }
 
@@ -41,6 +45,17 @@ DOWNLOAD = {
     "opted_out": "X-Robots-Tag says noai or noimageai",
     "too_many_bytes": "larger than max_bytes",
     "not_an_image": "the bytes begin like no image format, or were encoded though none was asked for",
+}
+
+#: ingest-images, from search engines: how a query ended.
+SEARCH = {
+    "ok": "as many results as were wanted, or all that there are",
+    "rate_limited": "the engine said that it was asked too often; what it was not asked is left for another run",
+    "http_error": "the engine answered with another status than 200",
+    "bad_answer": "the answer is not of the shape that the engine publishes, or is an error of its own",
+    "address_refused": "the host is a private, loopback, link-local or otherwise not public address",
+    "connect_error": "no such host, no connection, or it broke",
+    "timeout": "no answer within total_seconds",
 }
 
 #: fingerprint-images: why an image has no fingerprint.

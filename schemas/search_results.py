@@ -18,7 +18,7 @@ TABLE = Table(
             column("url", StringType(), "of the image"),
             column("synset_id", StringType(), "wnid that it was found for; 'unknown' where none is given"),
             column("query", StringType(), "words that were searched for; empty: none given"),
-            column("source", StringType(), "urls, or search-results"),
+            column("source", StringType(), "urls, search-results, openverse or commons"),
             column("search_engine", StringType(), "who found it, such as flickr", nullable=True),
             column("engine_id", StringType(), "the search engine's own id of the image", nullable=True),
             column("licence", StringType(), "as the source gives it", nullable=True),
@@ -30,7 +30,7 @@ TABLE = Table(
             column("taken_at", TimestampType(), "when the picture was taken (as given)", nullable=True),
             column("published_at", TimestampType(), "when the source got it (as given)", nullable=True),
             column("found_at", TimestampType(), "when the search was made (as given)", nullable=True),
-            column("source_file", StringType(), "the file it was read from"),
+            column("source_file", StringType(), "the file it was read from, or the engine that was asked"),
             column("listed_at", TimestampType(), "when it was ingested (UTC)"),
         ]
     ),

@@ -1,4 +1,4 @@
-"""Finding and reading the files of a folder tree, on executors. Every file found gets a row; none ends a task.
+"""Finding the files of a folder tree, on executors. Every file found gets a row; none ends a task.
 
 Paths are bytes, because file names are: a name that is not UTF-8 is read all the same, and shown with
 backslash escapes in ``source_ref``.
@@ -6,7 +6,6 @@ backslash escapes in ``source_ref``.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -28,24 +27,24 @@ from synlake.errors import InputError
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".jfif")
 #: Bytes of images in one Arrow batch, about: what bounds the memory of a reading task.
 BATCH_BYTES = 16 << 20
+#: Rows that a task lists before it hands them on.
+LISTED_ROWS = 10_000
 UNKNOWN_SYNSET = "unknown"
 
-_LISTING = StructType(
+#: A listed image: a file of its own (offset 0), or a part of an archive at ``path``.
+LISTING = StructType(
     [
         StructField("path", BinaryType(), False),
+        StructField("offset", LongType(), False),
+        StructField("part", LongType(), False),
         StructField("source_ref", StringType(), False),
         StructField("synset_id", StringType(), False),
-        StructField("size_bytes", LongType(), False),
+        StructField("label", StringType(), True),
+        StructField("size_bytes", LongType(), True),
+        StructField("weight_bytes", LongType(), False),
         StructField("modified_us", LongType(), False),
         StructField("is_image", BooleanType(), False),
-    ]
-)
-_HASHED = StructType([*_LISTING.fields, StructField("sha256", StringType(), True)])
-_BYTES = StructType(
-    [
-        StructField("image_id", StringType(), False),
-        StructField("size_bytes", LongType(), False),
-        StructField("bytes", BinaryType(), False),
+        StructField("fault", StringType(), True),
     ]
 )
 
@@ -112,8 +111,8 @@ def find_files(spark: SparkSession, folder: str, prefix: str | None = None) -> D
 
 
 def list_files(units_df: DataFrame, *, root: bytes, prefix: str) -> DataFrame:
-    """One row a file below ``root``. ``units_df`` has one binary column ``unit``; ``prefix`` begins each
-    ``source_ref``.
+    """One row a file below ``root``: the columns of LISTING. ``units_df`` has one binary column ``unit``;
+    ``prefix`` begins each ``source_ref``.
     """
 
     def list_units(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -122,87 +121,43 @@ def list_files(units_df: DataFrame, *, root: bytes, prefix: str) -> DataFrame:
                 rows = []
                 for relative, found in walk(root, unit):
                     rows.append(_listing_row(root, prefix, relative, found))
-                    if len(rows) == 10_000:
-                        yield _batch(rows, _LISTING)
+                    if len(rows) == LISTED_ROWS:
+                        yield batch_of(rows, LISTING)
                         rows = []
                 if rows:
-                    yield _batch(rows, _LISTING)
+                    yield batch_of(rows, LISTING)
 
-    return units_df.mapInArrow(list_units, _LISTING)
+    return units_df.mapInArrow(list_units, LISTING)
 
 
 def _listing_row(root: bytes, prefix: str, relative: bytes, found: os.stat_result) -> tuple[object, ...]:
-    shown = relative.decode("utf-8", errors="backslashreplace")
     return (
         os.path.join(root, relative),
-        f"{prefix}/{shown}",
+        0,
+        0,
+        f"{prefix}/{shown(relative)}",
         synset_in(relative),
+        None,
+        found.st_size,
         found.st_size,
         found.st_mtime_ns // 1000,
-        relative.lower().endswith(tuple(ending.encode() for ending in IMAGE_ENDINGS)),
+        is_image_name(relative),
+        None,
     )
 
 
-def hash_files(files: DataFrame, *, max_bytes: int) -> DataFrame:
-    """Add ``sha256`` of the bytes; null where a file cannot be read. Longer files than ``max_bytes`` are not."""
-
-    def hash_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            paths, sizes = batch.column("path").to_pylist(), batch.column("size_bytes").to_pylist()
-            digests = [
-                sha256_of(path) if size <= max_bytes else None
-                for path, size in zip(paths, sizes, strict=True)
-            ]
-            yield batch.append_column("sha256", pa.array(digests, pa.string()))
-
-    return files.select(*_LISTING.names).mapInArrow(hash_batches, _HASHED)
+def shown(name: bytes) -> str:
+    """A file name as text; bytes that are not UTF-8 as backslash escapes."""
+    return name.decode("utf-8", errors="backslashreplace")
 
 
-def sha256_of(path: bytes) -> str | None:
-    """sha256 hex of a file's bytes, read in blocks; None where it cannot be read."""
-    hasher = hashlib.sha256()
-    try:
-        with open(path, "rb") as stream:
-            for block in iter(lambda: stream.read(1 << 20), b""):
-                hasher.update(block)
-    except OSError:
-        return None
-    return hasher.hexdigest()
+def is_image_name(name: bytes) -> bool:
+    """Whether a name ends like that of an image."""
+    return name.lower().endswith(tuple(ending.encode() for ending in IMAGE_ENDINGS))
 
 
-def read_files(files: DataFrame, *, max_bytes: int) -> DataFrame:
-    """The bytes of files by ``path``, where they still have the ``image_id`` they had when they were hashed."""
-
-    def read_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows: list[tuple[object, ...]] = []
-        held = 0
-        for batch in batches:
-            pairs = zip(batch.column("path").to_pylist(), batch.column("image_id").to_pylist(), strict=True)
-            for path, image_id in pairs:
-                content = _content(path, image_id, max_bytes)
-                if content is None:
-                    continue
-                rows.append((image_id, len(content), content))
-                held += len(content)
-                if held >= BATCH_BYTES:
-                    yield _batch(rows, _BYTES)
-                    rows, held = [], 0
-        if rows:
-            yield _batch(rows, _BYTES)
-
-    return files.select("path", "image_id").mapInArrow(read_batches, _BYTES)
-
-
-def _content(path: bytes, image_id: str, max_bytes: int) -> bytes | None:
-    try:
-        with open(path, "rb") as stream:
-            content = stream.read(max_bytes + 1)
-    except OSError:
-        return None
-    return content if hashlib.sha256(content).hexdigest() == image_id else None
-
-
-def _batch(rows: list[tuple[object, ...]], schema: StructType) -> pa.RecordBatch:
+def batch_of(rows: list[tuple[object, ...]], schema: StructType) -> pa.RecordBatch:
+    """Rows as an Arrow batch of a schema."""
     types = {"binary": pa.binary(), "string": pa.string(), "bigint": pa.int64(), "boolean": pa.bool_()}
     columns = zip(*rows, strict=True)
     arrays = [

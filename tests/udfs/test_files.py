@@ -7,8 +7,9 @@ import pytest
 from rows import as_dicts
 
 from synlake.errors import InputError
-from synlake.udfs import files
-from synlake.udfs.files import find_files, hash_files, read_files, synset_in
+from synlake.udfs import contents
+from synlake.udfs.contents import Opening, hash_files, read_files
+from synlake.udfs.files import find_files, synset_in
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_links_to_folders_pipes_and_broken_links_do_not_stop_the_walk(spark, tre
 
 
 def hashed_tree(spark, tree, max_bytes=1000):
-    return hash_files(find_files(spark, str(tree)), max_bytes=max_bytes)
+    return hash_files(find_files(spark, str(tree)), Opening(max_bytes=max_bytes))
 
 
 def test_hashes_are_of_the_bytes(spark, tree):
@@ -94,16 +95,16 @@ def test_what_is_too_large_is_not_even_read(spark, tree):
 def test_bytes_that_changed_since_they_were_hashed_are_not_stored(spark, tree):
     hashed = hashed_tree(spark, tree).withColumnRenamed("sha256", "image_id").localCheckpoint()
     (tree / "n01443537_flat.JPEG").write_bytes(b"something else")
-    stored = as_dicts(read_files(hashed, max_bytes=1000))
+    stored = as_dicts(read_files(hashed, Opening(max_bytes=1000)))
     assert len(stored) == 10
     assert all(hashlib.sha256(row["bytes"]).hexdigest() == row["image_id"] for row in stored)
     assert all(len(row["bytes"]) == row["size_bytes"] for row in stored)
 
 
 def test_reading_holds_a_batch_at_a_time(spark, tree, monkeypatch):
-    monkeypatch.setattr(files, "BATCH_BYTES", 10)
+    monkeypatch.setattr(contents, "BATCH_BYTES", 10)
     hashed = hashed_tree(spark, tree).withColumnRenamed("sha256", "image_id")
-    assert read_files(hashed, max_bytes=1000).count() == 11
+    assert read_files(hashed, Opening(max_bytes=1000)).count() == 11
 
 
 def test_a_missing_folder_is_said(spark, tmp_path):
