@@ -39,7 +39,7 @@ bench-crowd: setup ## Dawid-Skene and majority against crowd-kit, on synthetic v
 	$(VENV)/python -m pip install -q -c constraints.txt -e '.[bench]'
 	$(VENV)/python benchmarks/crowd.py
 
-bench-sources: setup ## downloads against img2dataset, and the speed of selection
+bench-sources: setup ## downloads against img2dataset; seconds of selection
 	$(VENV)/python -m pip install -q --no-deps img2dataset==1.47.0 "webdataset<0.3" fire==0.7.1 exifread-nocycle==3.0.1 fsspec termcolor braceexpand tqdm # what it resizes with is left out
 	$(VENV)/python benchmarks/download.py
 	$(VENV)/python benchmarks/download.py --failing 0.2
