@@ -144,13 +144,11 @@ def score_release(
     inner = {parent for parents in facts.visible.values() for parent in parents if parent in facts.visible}
     chosen = [synset.synset_id for synset in facts.classes]
     parents = {**facts.visible, **{synset.synset_id: synset.parent_ids for synset in facts.classes}}
-    terms = {
-        "c_cov": coverage(chosen, parents, inner),
-        "c_hier": hierarchy_consistency(facts.classes, n_min=n_min, min_depth=min_depth, max_depth=max_depth),
-        "q_label": facts.mean_confidence,
-        "c_cost": facts.share_left_out,
-    }
-    return {**terms, "utility": utility(*terms.values(), weights)}
+    c_cov = coverage(chosen, parents, inner)
+    c_hier = hierarchy_consistency(facts.classes, n_min=n_min, min_depth=min_depth, max_depth=max_depth)
+    q_label, c_cost = facts.mean_confidence, facts.share_left_out
+    total = utility(c_cov, c_hier, q_label, c_cost, weights)
+    return {"c_cov": c_cov, "c_hier": c_hier, "q_label": q_label, "c_cost": c_cost, "utility": total}
 
 
 #: Searches a synset can be given; more than WordNet's words make for nearly all of them.
