@@ -58,11 +58,7 @@ def label_meanings(synsets: DataFrame, given: DataFrame) -> DataFrame:
 
 
 def folded(label: str) -> Column:
-    """A label so that it can be compared: lower case, spaces for underscores.
-
-    >>> spark.createDataFrame([(" Tinca_tinca ",)], ["label"]).select(folded("label").alias("x")).first().x
-    'tinca tinca'
-    """
+    """A label so that it can be compared: lower case, spaces for underscores and none around it."""
     return F.lower(F.trim(F.translate(label, "_", " ")))
 
 

@@ -22,6 +22,7 @@ def planned(*words):
     return [{"synset_id": TENCH, "query": word, "language": "en", "kind": "lemma"} for word in words]
 
 
+@pytest.mark.slow  # two runs; tests/udfs/test_search.py has the quick version of the asking
 def test_queries_become_images_with_licence_and_author_and_are_asked_once(spark, warehouse, server):
     chosen = {"selection_id": "default", "synset_id": TENCH, "is_selected": True}
     tables.overwrite(warehouse, "synsets", rows(spark, "synsets", chosen))
