@@ -1,9 +1,9 @@
-"""Ingest the images of a folder tree: n01440764/x.jpg, or n01440764_name.JPEG flat.
+"""Ingest the images of folders, archives (tar, zip, Parquet), lists of URLs and image searches.
 
-Or of archives: --source tar (also WebDataset), zip, or parquet (columns of images, as Hugging Face has them). Or
-of URLs: --source urls takes a CSV, JSON-lines or Parquet file with the columns url and synset_id; --source
-search-results takes a JSON file, or a folder of them, with records of searches. Or of image searches: --source
-openverse or commons asks for the queries of table queries. See docs/sources.md.
+A folder has n01440764/x.jpg, or n01440764_name.JPEG flat; so have archives: --source tar (also WebDataset), zip, or
+parquet (columns of images, as Hugging Face has them). --source urls takes a CSV, JSON-lines or Parquet file with the
+columns url and synset_id; --source search-results takes a JSON file, or a folder of them, with records of searches;
+--source openverse or commons asks these for the queries of table queries. See docs/sources.md.
 Exact copies are stored once. What is there already is not read again: running it anew adds what is new.
 """
 
