@@ -202,12 +202,23 @@ def discard_unfinished(warehouse: Warehouse, table: str, where: str) -> None:
 
 def export_csv(df: DataFrame, target: str) -> None:
     """Write ``df`` as one CSV file with a header; an existing file is replaced only when the new one is whole."""
-    spark = df.sparkSession
+    scratch = f"{target}.tmp"
+    df.coalesce(1).write.mode("overwrite").option("header", True).option("escape", '"').csv(scratch)
+    _move_part(df.sparkSession, scratch, target)
+
+
+def export_lines(df: DataFrame, target: str) -> None:
+    """Write the one string column of ``df`` as one text file, a row a line, whole or not at all."""
+    scratch = f"{target}.tmp"
+    df.coalesce(1).write.mode("overwrite").text(scratch)
+    _move_part(df.sparkSession, scratch, target)
+
+
+def _move_part(spark: SparkSession, scratch: str, target: str) -> None:
+    """Put the one file that Spark wrote into a folder in the place of ``target``."""
     jvm = spark._jvm
     assert jvm is not None
     assert spark._jsc is not None
-    scratch = f"{target}.tmp"
-    df.coalesce(1).write.mode("overwrite").option("header", True).option("escape", '"').csv(scratch)
     hadoop_path = jvm.org.apache.hadoop.fs.Path
     file_system = hadoop_path(scratch).getFileSystem(spark._jsc.hadoopConfiguration())
     part = next(

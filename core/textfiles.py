@@ -9,13 +9,19 @@ from synlake.tables import Warehouse
 
 def write(warehouse: Warehouse, relative: str, text: str) -> str:
     """Write ``text`` to a path below the warehouse, replacing what is there; returns the full path."""
-    system, path = _locate(warehouse, relative)
+    full = f"{warehouse.root.rstrip('/')}/{relative}"
+    write_at(warehouse, full, text)
+    return full
+
+
+def write_at(warehouse: Warehouse, full: str, text: str) -> None:
+    """Write ``text`` to any path, on whatever file system that is, replacing what is there."""
+    system, path = _located(warehouse, full)
     stream = system.create(path, True)
     try:
         stream.write(bytearray(text.encode()))
     finally:
         stream.close()
-    return f"{warehouse.root.rstrip('/')}/{relative}"
 
 
 def exists(warehouse: Warehouse, relative: str) -> bool:
@@ -40,9 +46,13 @@ def read(warehouse: Warehouse, relative: str) -> str | None:
 
 
 def _locate(warehouse: Warehouse, relative: str) -> tuple[Any, Any]:
+    return _located(warehouse, f"{warehouse.root.rstrip('/')}/{relative}")
+
+
+def _located(warehouse: Warehouse, full: str) -> tuple[Any, Any]:
     spark = warehouse.spark
     jvm = spark._jvm
     assert jvm is not None
     assert spark._jsc is not None
-    path = jvm.org.apache.hadoop.fs.Path(f"{warehouse.root.rstrip('/')}/{relative}")
+    path = jvm.org.apache.hadoop.fs.Path(full)
     return path.getFileSystem(spark._jsc.hadoopConfiguration()), path

@@ -84,7 +84,7 @@ def _run_stages(warehouse: Warehouse, settings: Config, planted: Planted | None)
     flags["select-synsets"] = {"wnids": ",".join(wnids), "n_synsets": str(len(wnids))}
     flags["ingest-images"] = {"input": images}
     flags["deduplicate-images"] = {"quota": str(max(20, settings.n_images // 5))} if planted else {}
-    flags["plan-annotation"] = {"n_votes": str(settings.n_votes)}
+    flags["plan-annotation"] = {"n_votes": str(settings.n_votes), "as_of": crowd.STARTS_AT.isoformat()}
     flags["import-votes"] = {"input": str(folder / "votes.csv"), "time_column": "answered_at"}
     flags["review-labels"] = {"decisions_file": str(folder / "decisions.csv"), "time_column": "reviewed_at"}
     flags["freeze-release"] = {"release": settings.release}

@@ -1,65 +1,204 @@
-"""Plan the crowd's tasks: one question a kept image, gold questions mixed in; exported as CSV.
+"""Plan the crowd's tasks: one question a kept image, controls mixed in; exported for MTurk, Label Studio, as CSV.
 
-The CSV never says which tasks are gold, or what is expected.
+No export says which tasks are controls, or what is expected.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from synlake import tables
-from synlake.config import bad_name, option
+from synlake.config import bad_name, moment, option
+from synlake.errors import InputError
 from synlake.intake import read_rows
-from synlake.methods.annotation import plan_tasks
+from synlake.jobs import task_files
+from synlake.methods import task_export
+from synlake.methods.annotation import ask, first_planned, plan_tasks
+from synlake.methods.hierarchy import steps_up
+from synlake.methods.hits import Page
+from synlake.methods.questions import NO, QUESTION_TYPES, YES, Synset, wordings
+from synlake.methods.vote_planning import plan_cost
+from synlake.schemas import TABLES
+from synlake.spread import held
 from synlake.stage import Control, Outcome
 from synlake.tables import Warehouse
 
-EXAMPLE = "plan-annotation --n-votes 5 --export tasks.csv"
-EXPORTED = ("task_id", "hit_id", "position", "image_id", "synset_id", "question", "gloss", "n_votes_wanted")
+EXAMPLE = (
+    "plan-annotation --votes dynamic --export-format mturk --image-url-prefix https://your-host/images/"
+    " --gold-file gold.csv"
+)
 
 
 @dataclass(frozen=True)
 class Config:
     """Settings of plan-annotation."""
 
-    n_votes: int = option(3, "answers to collect for each task, by different workers", minimum=1)
-    hit_size: int = option(48, "tasks on one page", minimum=1)
-    n_gold_per_hit: int = option(6, "of which gold, on average; 0: none", minimum=0)
+    question: str = option(
+        "verify", "verify: is the synset in the image? classify: which of some?", choices=QUESTION_TYPES
+    )
+    n_options: int = option(4, "synsets to choose from (classify), nearest in the tree", minimum=2)
+    votes: str = option(
+        "fixed", "fixed: n_votes a task; dynamic: a sample first", choices=("fixed", "dynamic")
+    )
+    n_votes: int = option(3, "answers to collect for each task, by different workers (fixed)", minimum=1)
+    sample_size: int = option(42, "images of each synset in the first round (dynamic)", minimum=1)
+    n_sample_votes: int = option(10, "answers to collect for each of them (dynamic)", minimum=3)
+    target_confidence: float = option(
+        0.95, "an image is asked about until it is as sure (dynamic)", minimum=0.5, maximum=0.9999
+    )
+    max_votes: int = option(10, "or has so many answers (dynamic)", minimum=1)
+    hit_size: int = option(48, "images on one page (HIT)", minimum=1)
+    n_positive: int = option(3, "of which known to show the synset", minimum=0)
+    n_negative: int = option(3, "of which known not to show it", minimum=0)
+    min_control_distance: int = option(
+        10, "hypernym steps between a synset and one whose images are its negative controls", minimum=1
+    )
     gold_file: str | None = option(
         None, "CSV of image_id,synset_id,expected_answer (yes or no) known beforehand", is_file=True
     )
-    export: str | None = option(None, "CSV file for the crowd; default: exports/tasks.csv in the warehouse")
-    seed: int = option(7, "decides which gold is used, and the order of tasks")
+    gold_release: str | None = option(None, "frozen release whose images are positive controls")
+    price: float = option(0.01, "of one vote, in any currency", minimum=0.0)
+    fee: float = option(0.2, "share that the platform adds to the price", minimum=0.0)
+    budget: float | None = option(None, "refuse a first round that costs more", minimum=0.0)
+    export: str | None = option(None, "file for the crowd; default: exports/tasks.* in the warehouse")
+    export_format: str = option("csv", "for which tool", choices=task_export.FORMATS)
+    image_url_prefix: str = option("", "address of an image up to its image_id")
+    image_url_suffix: str = option("", "what follows the image_id, such as .jpg")
+    images_to: str | None = option(None, "folder to write the images to, named so, for a web server")
+    seed: int = option(7, "decides which controls are used, the sample, and the order of tasks")
     selection_id: str = option("default", "the selection that tasks are for", check=bad_name)
+    as_of: dt.datetime | None = option(None, "when the tasks were planned (UTC); default: now")
+
+
+def page_of(settings: Config) -> Page:
+    """The lay-out of HITs; :class:`InputError` where controls leave no room for questions."""
+    page = Page(settings.hit_size, settings.n_positive, settings.n_negative)
+    if page.n_questions < 1:
+        raise InputError(
+            f"--hit-size {page.size}: {page.n_positive} positive and {page.n_negative} negative controls leave no"
+            " room for questions\n  next: a larger --hit-size, or fewer controls"
+        )
+    return page
 
 
 def main(warehouse: Warehouse, settings: Config) -> Outcome:
-    """Read ``pool`` and ``synsets``, plan, write ``tasks`` and the CSV."""
+    """Read ``pool`` and ``synsets``, plan, write ``tasks`` and the file for the crowd."""
+    page = page_of(settings)
+    task_files.check(settings.export_format, settings.image_url_prefix)
     kept = tables.read(warehouse, "pool").where("is_kept").select("image_id", "synset_id")
-    synsets = tables.read(warehouse, "synsets").where(F.col("selection_id") == settings.selection_id)
-    tasks = plan_tasks(
+    _check_budget(kept, page, settings)
+    is_dynamic = settings.votes == "dynamic"
+    wording, hierarchy = _synsets(warehouse, kept, settings)
+    questions = ask(
         kept,
-        synsets,
-        _gold(warehouse, settings.gold_file),
-        n_gold_per_hit=settings.n_gold_per_hit,
-        hit_size=settings.hit_size,
-        n_votes=settings.n_votes,
+        wording,
+        question_type=settings.question,
+        n_votes=settings.n_sample_votes if is_dynamic else settings.n_votes,
+        sample_size=settings.sample_size if is_dynamic else None,
+        page=page,
         seed=settings.seed,
     )
-    n_tasks = tables.overwrite(warehouse, "tasks", tasks)
-    written = tables.read(warehouse, "tasks")
-    target = settings.export or f"{warehouse.root}/exports/tasks.csv"
-    tables.export_csv(written.select(*EXPORTED).orderBy("hit_id", "position"), target)
-    n_gold = written.where("is_gold").count()
-    return Outcome(n_tasks, n_tasks, controls=(Control("n_gold", n_gold),), notes=(f"tasks are in {target}",))
+    with held(questions) as once:
+        tasks = plan_tasks(
+            once,
+            kept,
+            wording,
+            _known(warehouse, settings),
+            hierarchy,
+            question_type=settings.question,
+            page=page,
+            min_distance=settings.min_control_distance,
+            seed=settings.seed,
+        )
+        earlier = tables.read_or_empty(warehouse, "tasks")
+        planned = first_planned(tasks, earlier, F.lit(moment(settings.as_of)))
+        n_tasks = tables.overwrite(warehouse, "tasks", planned.select(*TABLES["tasks"].schema.names))
+    return _exported(warehouse, settings, page, n_tasks)
 
 
-def _gold(warehouse: Warehouse, path: str | None) -> DataFrame:
-    names = ("image_id", "synset_id", "expected_answer")
-    if path is None:
-        return warehouse.spark.createDataFrame([], ", ".join(f"{name} string" for name in names))
-    rows = read_rows(warehouse.spark, path, {name: name for name in names}, {})
-    return rows.where(F.col("raw").isNull() & F.col("expected_answer").isin("yes", "no")).select(*names)
+def _exported(warehouse: Warehouse, settings: Config, page: Page, n_tasks: int) -> Outcome:
+    asked = tables.read(warehouse, "tasks").where("n_votes_wanted > 0")
+    files = task_files.write(
+        warehouse,
+        asked,
+        export_format=settings.export_format,
+        target=settings.export,
+        prefix=settings.image_url_prefix,
+        suffix=settings.image_url_suffix,
+        page_size=page.size,
+    )
+    if settings.images_to:
+        folder, suffix = settings.images_to, settings.image_url_suffix
+        files.append(task_files.write_images(warehouse, asked, folder, suffix))
+    bill = task_files.bill(asked, page=page, price=settings.price, fee=settings.fee)
+    controls = (
+        Control("n_gold", bill.n_controls),
+        Control("n_hits_short_of_controls", bill.n_short, threshold=0.0, is_ok=not bill.n_short),
+        Control("cost", bill.cost),
+    )
+    return Outcome(n_tasks, n_tasks, controls=controls, notes=(*files, *bill.lines))
+
+
+def _check_budget(kept: DataFrame, page: Page, settings: Config) -> None:
+    """Before anything is planned: what the first round costs at the most, from the number of images a synset."""
+    if settings.budget is None:
+        return
+    sizes = [row["n"] for row in kept.groupBy("synset_id").agg(F.count(F.lit(1)).alias("n")).collect()]
+    is_dynamic = settings.votes == "dynamic"
+    cost = plan_cost(
+        [min(size, settings.sample_size) for size in sizes] if is_dynamic else sizes,
+        n_votes=settings.n_sample_votes if is_dynamic else settings.n_votes,
+        n_questions=page.n_questions,
+        n_controls=page.n_positive + page.n_negative,
+        price=settings.price * (1 + settings.fee),
+    )
+    if cost > settings.budget:
+        raise InputError(
+            f"--budget {settings.budget:g}: the first round costs {cost:.2f}\n"
+            "  next: fewer --n-votes, a lower --price, --votes dynamic, or a larger --budget; plan-cost compares"
+        )
+
+
+def _synsets(warehouse: Warehouse, kept: DataFrame, settings: Config) -> tuple[DataFrame, DataFrame]:
+    """How each synset of the pool is asked about, and what is above it; one row a synset on the driver."""
+    selection = tables.read(warehouse, "synsets").where(F.col("selection_id") == settings.selection_id)
+    parents = {row[0]: row[1] for row in selection.select("synset_id", "parent_ids").collect()}
+    used = selection.join(kept.select("synset_id").distinct(), on="synset_id", how="left_semi")
+    found = [
+        Synset(row["synset_id"], tuple(row["lemmas"]), row["gloss"], steps_up(parents, row["synset_id"]))
+        for row in used.orderBy("synset_id").collect()
+    ]
+    asked = wordings(found, question_type=settings.question, n_options=settings.n_options)
+    fields = TABLES["tasks"].schema
+    names = ("synset_id", "question", "words", "gloss", "options")
+    wording = _rows(warehouse, asked, StructType([fields[name] for name in names]))
+    up = _rows(
+        warehouse, [(one.synset_id, dict(one.up)) for one in found], "synset_id string, up map<string,int>"
+    )
+    return wording, up
+
+
+def _rows(warehouse: Warehouse, rows: Iterable[tuple[object, ...]], schema: StructType | str) -> DataFrame:
+    return warehouse.spark.createDataFrame([tuple(row) for row in rows], schema)
+
+
+def _known(warehouse: Warehouse, settings: Config) -> DataFrame:
+    """``image_id, synset_id, is_positive`` of the gold file and of the images of a release; the file wins."""
+    known = warehouse.spark.createDataFrame([], "image_id string, synset_id string, is_positive boolean")
+    names = ["image_id", "synset_id", "expected_answer"]
+    if settings.gold_file:
+        rows = read_rows(warehouse.spark, settings.gold_file, {name: name for name in names}, {})
+        given = rows.where(F.col("raw").isNull() & F.col("expected_answer").isin(YES, NO))
+        known = given.select(*names[:2], (F.col("expected_answer") == YES).alias("is_positive"))
+        known = known.dropDuplicates(names[:2])
+    if settings.gold_release:
+        images = tables.read_release(warehouse, settings.gold_release, flag="--gold-release")
+        frozen = images.select(*names[:2], F.lit(True).alias("is_positive"))
+        known = known.unionByName(frozen.join(known, on=names[:2], how="left_anti"))
+    return known

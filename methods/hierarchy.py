@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 
@@ -76,3 +77,55 @@ def sibling_similarity(depth_l: int, depth_r: int, parent_depth: int) -> float:
     0.9286
     """
     return 2 * (parent_depth + 1) / (depth_l + depth_r + 2)
+
+
+def steps_up(parents: Mapping[str, Iterable[str]], start: str) -> dict[str, int]:
+    """Hypernym steps from ``start`` up to each synset above it, itself at 0: the fewest there are.
+
+    >>> steps_up({"dog": ["canine", "pet"], "canine": ["animal"], "pet": ["animal"]}, "dog")
+    {'dog': 0, 'canine': 1, 'pet': 1, 'animal': 2}
+    """
+    return depths(parents, [start])
+
+
+def hypernym_distance(up_l: Mapping[str, int], up_r: Mapping[str, int]) -> int | None:
+    """Steps from one synset up to a common hypernym and down to the other, the fewest; None where there is none.
+
+    The edge count of Rada et al. (1989). Arguments are what :func:`steps_up` returns.
+
+    >>> up = {"dog": ["animal"], "cat": ["animal"], "idea": []}
+    >>> hypernym_distance(steps_up(up, "dog"), steps_up(up, "cat"))
+    2
+    >>> hypernym_distance(steps_up(up, "dog"), steps_up(up, "idea")) is None
+    True
+    """
+    shared = up_l.keys() & up_r.keys()
+    return min(up_l[node] + up_r[node] for node in shared) if shared else None
+
+
+def nearest(ups: Mapping[str, Mapping[str, int]], n: int) -> dict[str, list[str]]:
+    """For each synset the ``n`` others with the smallest hypernym distance, nearest first, ties by id.
+
+    ``ups`` has for each synset what :func:`steps_up` returns. Every hypernym keeps the ``n + 1`` synsets that
+    are nearest below it, so that the work is synsets × hypernyms × n, not synsets².
+
+    >>> up = {"dog": ["canine"], "fox": ["canine"], "cat": ["feline"], "canine": ["animal"], "feline": ["animal"]}
+    >>> nearest({node: steps_up(up, node) for node in ("dog", "fox", "cat")}, 1)
+    {'dog': ['fox'], 'fox': ['dog'], 'cat': ['dog']}
+    """
+    below: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for node, up in ups.items():
+        for above, steps in up.items():
+            below[above].append((steps, node))
+    closest = {above: heapq.nsmallest(n + 1, found) for above, found in below.items()}
+    result = {}
+    for node, up in ups.items():
+        distance: dict[str, int] = {}
+        for above, steps in up.items():
+            for down, other in closest[above]:
+                distance[other] = min(steps + down, distance.get(other, steps + down))
+        distance.pop(node)
+        result[node] = [
+            other for _, other in heapq.nsmallest(n, ((d, other) for other, d in distance.items()))
+        ]
+    return result

@@ -41,7 +41,8 @@ def judge_pool(pool: DataFrame, decided: DataFrame) -> DataFrame:
         F.when(~F.col("is_kept"), F.lit("not_kept")),
         F.when(F.col("label").isNull(), F.lit("not_labelled")),
         F.when(F.col("is_open"), F.lit("unresolved_escalation")),
-        F.when(F.col("label") != "yes", F.lit("label_is_no")),
+        # What classify asks is answered with a synset.
+        F.when((F.col("label") != "yes") & (F.col("label") != F.col("synset_id")), F.lit("label_is_no")),
     )
     return (
         pool.select("image_id", "synset_id", "is_kept", "duplicate_of")

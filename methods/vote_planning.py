@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,3 +50,18 @@ def offers(
         in_all = int(np.ceil(n_items * n_votes / (1 - gold_share)))
         found.append(Offer(n_votes, in_all, in_all * price * (1 + fee), p_majority(n_votes, accuracy)))
     return found
+
+
+def plan_cost(
+    sizes: Sequence[int], *, n_votes: int, n_questions: int, n_controls: int, price: float
+) -> float:
+    """C_cost of a plan: ``sizes`` has the images of each synset, ``price`` that of a vote, fee and all.
+
+    Images are asked about on HITs of one synset, ``n_questions`` each with ``n_controls`` more that are paid for
+    as well.
+
+    >>> plan_cost([42, 43], n_votes=3, n_questions=42, n_controls=6, price=0.01)
+    3.09
+    """
+    n_hits = sum(-(-size // n_questions) for size in sizes)
+    return round((sum(sizes) + n_hits * n_controls) * n_votes * price, 10)

@@ -69,6 +69,21 @@ def write_folders(images: DataFrame, *, root: str, shorter_px: int) -> DataFrame
     return images.select("split", "label", "image_id", "bytes").mapInArrow(write, WRITTEN)
 
 
+def write_named(images: DataFrame, *, root: str, suffix: str) -> DataFrame:
+    """``root/image_id`` and ``suffix`` of rows ``image_id, bytes``, as they are; a row a file."""
+
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            rows = []
+            for row in batch.to_pylist():
+                relative, content = f"{row['image_id']}{suffix}", row["bytes"]
+                _write_once(os.path.join(root, relative), content)
+                rows.append((relative, row["image_id"], len(content), 1))
+            yield _batch(rows)
+
+    return images.select("image_id", "bytes").mapInArrow(write, WRITTEN)
+
+
 def write_shards(images: DataFrame, *, root: str, shorter_px: int, class_names: list[str]) -> DataFrame:
     """``root/shard`` files of rows ``shard, split, label, class_index, image_id, bytes`` sorted by shard; a row each.
 

@@ -148,6 +148,9 @@ def test_what_is_left_out_has_one_reason(spark):
         {"image_id": "c", **kept},
         {"image_id": "d", **kept},
         {"image_id": "e", "synset_id": "n1", "reject_reason": "truncated"},
+        {"image_id": "f", **kept},
+        {"image_id": "g", **kept},
+        {"image_id": "h", **kept},
     )
     columns = "image_id string, synset_id string, label string, confidence double, n_votes bigint, "
     decided = spark.createDataFrame(
@@ -155,6 +158,10 @@ def test_what_is_left_out_has_one_reason(spark):
             ("a", "n1", "yes", 1.0, 3, "votes", False),
             ("b", "n1", "no", 1.0, 3, "votes", False),
             ("c", "n1", "yes", 0.5, 2, "votes", True),
+            # Of several synsets: this one, another one, none of them.
+            ("f", "n1", "n1", 1.0, 3, "votes", False),
+            ("g", "n1", "n2", 1.0, 3, "votes", False),
+            ("h", "n1", "none", 1.0, 3, "votes", False),
         ],
         columns + "label_source string, is_open boolean",
     )
@@ -165,6 +172,9 @@ def test_what_is_left_out_has_one_reason(spark):
         "c": "unresolved_escalation",
         "d": "not_labelled",
         "e": "not_kept",
+        "f": None,
+        "g": "label_is_no",
+        "h": "label_is_no",
     }
 
 
