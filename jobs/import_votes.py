@@ -1,47 +1,137 @@
-"""Import the crowd's answers from CSV or JSON lines; every line becomes a row, flagged where it does not count."""
+"""Import answers from MTurk, Label Studio, Toloka or any CSV; each is a row, flagged where it does not count."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from synlake import tables
 from synlake.config import option
 from synlake.errors import UsageError
-from synlake.intake import read_rows
+from synlake.intake import ENCODINGS, Shape, read_lines, read_rows
+from synlake.methods.vote_sources import COLUMNS, SOURCES, from_label_studio, from_mturk, from_rows
 from synlake.methods.votes import flag_votes
 from synlake.stage import Control, Outcome, flagged_outcome
 from synlake.tables import Warehouse
+from synlake.udfs.json_elements import read_elements
 
 EXAMPLE = (
     "import-votes --input answers.csv --item-column question --worker-column worker --answer-column answer"
 )
+#: Tools whose files have line breaks within quotes.
+_QUOTE_NEWLINES = ("mturk", "toloka")
+
+
+def _bad_map(pairs: tuple[str, ...]) -> str | None:
+    wrong = [pair for pair in pairs if not all(pair.partition("="))]
+    return f"wanted pairs such as 1=yes, got {wrong[0]!r}" if wrong else None
+
+
+def _bad_separator(value: str) -> str | None:
+    return None if value == "tab" or len(value) == 1 else f"wanted one character, or tab, got {value!r}"
 
 
 @dataclass(frozen=True)
 class Config:
     """Settings of import-votes."""
 
-    input: str | None = option(None, "CSV (with a header) or JSON lines of answers; needed", is_file=True)
-    item_column: str = option("item_id", "column with what was asked: a task_id, or any name")
-    worker_column: str = option("worker_id", "column with who answered")
-    answer_column: str = option("answer", "column with the answer")
-    time_column: str | None = option(None, "column with when, ISO 8601")
+    input: str | None = option(None, "file of answers: CSV with a header, JSON lines …; needed", is_file=True)
+    source: str = option("csv", "the tool that wrote it; csv: any, by its columns", choices=SOURCES)
+    item_column: str | None = option(None, "column with what was asked: a task_id, or any name")
+    worker_column: str | None = option(None, "column with who answered")
+    answer_column: str | None = option(None, "column with the answer")
+    time_column: str | None = option(None, "column with when, ISO 8601; UTC where it does not say")
+    status_column: str | None = option(None, "column that says Rejected, or Skipped, of what does not count")
+    answer_map: tuple[str, ...] = option((), "what answers stand for, such as 1=yes,0=no", check=_bad_map)
+    answers: tuple[str, ...] = option((), "answers that may be given; default: those of the tasks, or any")
+    separator: str = option(",", "between the columns of a CSV file; tab", check=_bad_separator)
+    encoding: str = option("UTF-8", "of a CSV file", choices=ENCODINGS)
+    quoted_newlines: bool = option(False, "a CSV file has line breaks within quotes")
 
 
 def main(warehouse: Warehouse, settings: Config) -> Outcome:
     """Read the file, flag its lines, add them to ``votes``."""
     if settings.input is None:
         raise UsageError("--input: a file of answers is needed\n  next: import-votes --help")
-    columns = {
-        "item_id": settings.item_column,
-        "worker_id": settings.worker_column,
-        "answer": settings.answer_column,
-    }
-    given = read_rows(warehouse.spark, settings.input, columns, {"answered_at": settings.time_column})
     now = replace(warehouse, pins={})
     counted = tables.read_or_empty(now, "votes").where(F.col("reject_reason").isNull())
     tasks = tables.read(warehouse, "tasks") if tables.exists(warehouse, "tasks") else None
-    n_new = tables.insert_new(warehouse, "votes", flag_votes(given, counted, tasks))
-    return flagged_outcome(tables.read(now, "votes"), controls=(Control("n_new", n_new),))
+    pairs = (pair.partition("=") for pair in settings.answer_map)
+    flagged = flag_votes(
+        _given(warehouse, settings, settings.input),
+        counted,
+        tasks,
+        answers=settings.answers,
+        answer_map={given: meant for given, _, meant in pairs},
+    )
+    n_new = tables.insert_new(warehouse, "votes", flagged)
+    notes = (*_hints(now, settings), *_known_answers(warehouse, settings))
+    return flagged_outcome(tables.read(now, "votes"), controls=(Control("n_new", n_new),), notes=notes)
+
+
+def _given(warehouse: Warehouse, settings: Config, path: str) -> DataFrame:
+    """The file's answers, as ``methods.vote_sources`` has them."""
+    item, worker, answer = _columns(settings)
+    spark, shape = warehouse.spark, _shape(settings)
+    if settings.source == "label-studio":
+        return from_label_studio(read_elements(spark, path), item=item, answer=answer)
+    if settings.source == "mturk":
+        lines, names = read_lines(spark, path, shape)
+        time = settings.time_column or "SubmitTime"
+        return from_mturk(lines, names, path=path, item=item, worker=worker, answer=answer, time=time)
+    optional = {"answered_at": settings.time_column, "status": settings.status_column}
+    if_there = {}
+    if settings.source == "toloka":
+        usual = {"answered_at": "ASSIGNMENT:submitted", "status": "ASSIGNMENT:status"}
+        if_there = {field: name for field, name in usual.items() if not optional[field]}
+        optional = {field: name for field, name in optional.items() if name}
+    columns = {"item_id": item, "worker_id": worker, "answer": answer}
+    return from_rows(read_rows(spark, path, columns, optional, if_there, shape))
+
+
+def _columns(settings: Config) -> tuple[str, str, str]:
+    item, worker, answer = COLUMNS[settings.source]
+    return (
+        settings.item_column or item,
+        settings.worker_column or worker,
+        settings.answer_column or answer,
+    )
+
+
+def _shape(settings: Config) -> Shape:
+    separator = "\t" if settings.separator == "tab" or settings.source == "toloka" else settings.separator
+    newlines = settings.quoted_newlines or settings.source in _QUOTE_NEWLINES
+    return Shape(separator, settings.encoding, newlines)
+
+
+def _hints(now: Warehouse, settings: Config) -> tuple[str, ...]:
+    """What to try where lines were broken in the middle of quotes."""
+    if settings.source != "csv" or settings.quoted_newlines:
+        return ()
+    here = tables.read(now, "votes").where(F.col("source_file") == Path(str(settings.input)).name)
+    halves = here.where(F.length(F.regexp_replace("raw", '[^"]', "")) % 2 == 1)
+    n_halves = halves.count()
+    if not n_halves:
+        return ()
+    return (
+        f"{n_halves} malformed lines open a quote without closing it; --quoted-newlines if it goes on below",
+    )
+
+
+def _known_answers(warehouse: Warehouse, settings: Config) -> tuple[str, ...]:
+    """What Toloka's file says of control tasks goes into a file that aggregate-votes takes."""
+    if settings.source != "toloka":
+        return ()
+    item, _, answer = _columns(settings)
+    golden = f"GOLDEN:{answer.removeprefix('OUTPUT:')}"
+    lines, names = read_lines(warehouse.spark, str(settings.input), _shape(settings))
+    if golden not in names:
+        return ()
+    known = lines.where(F.trim(F.col(f"`{golden}`")) != "")
+    pairs = known.select(F.col(f"`{item}`").alias("item_id"), F.col(f"`{golden}`").alias("expected_answer"))
+    target = f"{warehouse.root}/exports/gold.csv"
+    tables.export_csv(pairs.distinct().orderBy("item_id"), target)
+    return (f"answers known beforehand are in {target}; next: aggregate-votes --gold-file {target}",)

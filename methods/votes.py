@@ -2,58 +2,106 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+#: What a decoder puts where the bytes are not in the file's encoding.
+_UNDECODABLE = "\ufffd"
+_NAMES = ("item_id", "worker_id", "answer")
 
-def flag_votes(given: DataFrame, counted: DataFrame, tasks: DataFrame | None) -> DataFrame:
+
+def flag_votes(
+    given: DataFrame,
+    counted: DataFrame,
+    tasks: DataFrame | None,
+    *,
+    answers: Sequence[str] = (),
+    answer_map: Mapping[str, str] | None = None,
+) -> DataFrame:
     """Add ``vote_id`` and ``reject_reason`` to answers, one row an answer as given.
 
-    ``given`` is what ``intake.read_rows`` returns with ``item_id, worker_id, answer, answered_at``.
-    ``counted`` are the votes that count already; ``tasks`` are those asked, None where any item may be
-    voted on. Of several answers by one worker to one item, the one that counts already or stands first
-    in the file counts. The same file again gives the same ``vote_id``s.
+    ``given`` has ``item_id, worker_id, answer, answered_at, is_refused, source_file, raw, line_order``.
+    ``counted`` are the votes that count already; ``tasks`` are those asked, None where any item may be voted
+    on. Of several answers by one worker to one item, the one that counts already or stands first in the file
+    counts. ``answer_map`` says what answers stand for; ``answers`` are those that may be given, where tasks do
+    not say (none: any). The same file again gives the same ``vote_id``s.
     """
-    blank_to_null = {c: F.when(F.col(c) != "", F.col(c)) for c in ("item_id", "worker_id", "answer")}
-    votes = given.withColumns(blank_to_null)
-    is_malformed = F.col("raw").isNotNull() | F.col("item_id").isNull() | F.col("worker_id").isNull()
-    what = F.to_json(F.struct("item_id", "worker_id", "answer", "raw"))
-    votes = votes.withColumns({"what": what, "is_malformed": is_malformed})
-    nth = F.row_number().over(Window.partitionBy("what").orderBy("line_order"))
-    votes = votes.withColumn(
-        "vote_id", F.sha2(F.concat_ws("#", "what", nth.cast("string")).cast("binary"), 256)
+    blank_to_null = {name: F.when(F.col(name) != "", F.col(name)) for name in _NAMES}
+    votes = _with_task(given.withColumns(blank_to_null), tasks).withColumn("said", F.col("answer"))
+    votes = votes.withColumn("meant", _meant(answers, answer_map or {}))
+    votes = votes.withColumns({"fault": _fault(), "is_old": F.lit(False)})
+    votes = votes.withColumn("answer", F.coalesce("meant", "answer"))
+    # Votes that count already stand before all others: a union, since a join would shuffle once more.
+    earlier = counted.select("item_id", "worker_id", "answer", F.lit(True).alias("is_old"))
+    votes = votes.unionByName(earlier, allowMissingColumns=True)
+    # What is at fault by itself never stands first: only what could count takes part.
+    mine = Window.partitionBy("item_id", "worker_id").orderBy(
+        F.desc("is_old"), F.isnull("fault").desc(), "line_order"
     )
-    earlier = counted.select("item_id", "worker_id", F.col("answer").alias("counted_answer"))
-    votes = votes.join(earlier, on=["item_id", "worker_id"], how="left")
-    votes = _with_is_known(votes, tasks)
-    # Malformed and empty answers never stand first: only what could count takes part.
-    could_count = ~F.col("is_malformed") & F.col("answer").isNotNull()
-    mine = Window.partitionBy("item_id", "worker_id").orderBy(F.desc(could_count), "line_order")
-    first_answer = F.coalesce("counted_answer", F.first("answer").over(mine))
-    votes = votes.withColumns({"turn": F.row_number().over(mine), "first_answer": first_answer})
+    votes = votes.withColumns(
+        {"turn": F.row_number().over(mine), "first_answer": F.first("answer").over(mine)}
+    )
     reason = F.coalesce(
-        F.when(F.col("is_malformed"), F.lit("malformed")),
-        F.when(F.col("answer").isNull(), F.lit("empty_answer")),
-        F.when(~F.col("is_known"), F.lit("unknown_item")),
+        "fault",
         F.when(F.col("answer") != F.col("first_answer"), F.lit("conflicting_vote")),
         F.when(F.col("turn") > 1, F.lit("duplicate_vote")),
     )
-    return votes.select(
-        "vote_id",
-        "item_id",
-        "worker_id",
-        "answer",
-        F.try_to_timestamp("answered_at").alias("answered_at"),
-        "source_file",
-        reason.alias("reject_reason"),
-        "raw",
+    what = F.to_json(F.struct("item_id", "worker_id", F.col("said").alias("answer"), "raw"))
+    same = Window.partitionBy("item_id", "worker_id", "said", "raw", "is_old").orderBy("line_order")
+    nth = F.row_number().over(same).cast("string")
+    return (
+        votes.withColumn("vote_id", F.sha2(F.concat_ws("#", what, nth).cast("binary"), 256))
+        .where(~F.col("is_old"))
+        .select("vote_id", *_NAMES, "answered_at", "source_file", reason.alias("reject_reason"), "raw")
     )
 
 
-def _with_is_known(votes: DataFrame, tasks: DataFrame | None) -> DataFrame:
+def _with_task(votes: DataFrame, tasks: DataFrame | None) -> DataFrame:
+    """Add ``is_known``, the task's ``options`` and ``planned_at``; nothing is unknown where there are no tasks."""
     if tasks is None:
-        return votes.withColumn("is_known", F.lit(True))
-    asked = tasks.select(F.col("task_id").alias("item_id"), F.lit(True).alias("asked"))
-    return votes.join(asked, on="item_id", how="left").withColumn(
-        "is_known", F.coalesce("asked", F.lit(False))
+        none = {"options": "array<struct<answer:string,text:string>>", "planned_at": "timestamp"}
+        nulls = {name: F.lit(None).cast(kind) for name, kind in none.items()}
+        return votes.withColumns({"is_known": F.lit(True), **nulls})
+    asked = tasks.select(
+        F.col("task_id").alias("item_id"), F.lit(True).alias("is_known"), "options", "planned_at"
+    )
+    return votes.join(asked, on="item_id", how="left").fillna(False, subset=["is_known"])
+
+
+def _meant(answers: Sequence[str], answer_map: Mapping[str, str]) -> Column:
+    """The answer that is stored: what the map makes of it, and of a task's options the one of that name or
+    text, whatever its case; null where it is none of those that may be given.
+    """
+    given = F.col("answer")
+    for written, stands_for in answer_map.items():
+        given = F.when(F.col("answer") == written, stands_for).otherwise(given)
+    if answers:
+        given = F.when(given.isin(*answers), given)
+    lower = F.lower(given)
+    chosen = F.filter(
+        "options", lambda one: (F.lower(one["answer"]) == lower) | (F.lower(one["text"]) == lower)
+    )
+    has_options = F.coalesce(F.size("options"), F.lit(0)) > 0
+    return F.when(has_options, F.get(chosen, F.lit(0))["answer"]).otherwise(given)
+
+
+def _fault() -> Column:
+    """Why an answer cannot count, whatever else its worker said."""
+    is_undecodable = F.lit(False)
+    for name in _NAMES:
+        is_undecodable = is_undecodable | F.coalesce(
+            F.contains(F.col(name), F.lit(_UNDECODABLE)), F.lit(False)
+        )
+    lacks_something = F.col("item_id").isNull() | F.col("worker_id").isNull()
+    return F.coalesce(
+        F.when(F.col("raw").isNotNull(), F.lit("malformed")),
+        F.when(is_undecodable, F.lit("bad_encoding")),
+        F.when(lacks_something, F.lit("malformed")),
+        F.when(F.col("is_refused"), F.lit("not_accepted")),
+        F.when(F.col("answer").isNull(), F.lit("empty_answer")),
+        F.when(~F.col("is_known"), F.lit("unknown_item")),
+        F.when(F.col("meant").isNull(), F.lit("unknown_answer")),
+        F.when(F.col("answered_at") < F.col("planned_at"), F.lit("before_task")),
     )

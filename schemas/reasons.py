@@ -85,8 +85,12 @@ POOL = {**CANDIDATE, **FINGERPRINT, **DUPLICATE}
 #: import-votes: why an answer does not count.
 VOTE = {
     "malformed": "the line could not be parsed, or lacks an item or a worker",
+    "bad_encoding": "item, worker or answer has bytes that are not in the file's encoding",
+    "not_accepted": "the platform says that the work was rejected, skipped or withdrawn",
     "empty_answer": "no answer was given",
     "unknown_item": "no task has this item_id",
+    "unknown_answer": "none of the answers that may be given",
+    "before_task": "answered before its task was planned",
     "duplicate_vote": "the worker gave the same answer to this item before",
     "conflicting_vote": "the worker gave another answer to this item before; the first one counts",
 }
@@ -116,6 +120,6 @@ REVIEW = {
 RELEASE = {
     "not_kept": "deduplicate-images did not keep it",
     "not_labelled": "no votes were aggregated for it",
-    "label_is_no": "the crowd or an expert says that the synset is not in the image",
+    "label_is_no": "the crowd or an expert says that the synset is not in the image, or that another is",
     "unresolved_escalation": "escalated, and no expert has decided yet",
 }
