@@ -101,9 +101,17 @@ def shown_by_folder(candidates: Iterable[Mapping[str, Any]]) -> dict[str, set[st
 
 
 def simulate_votes(
-    truth: Mapping[str, str], *, workers: Sequence[Worker], n_votes: int, seed: int = 7
+    truth: Mapping[str, str],
+    *,
+    workers: Sequence[Worker],
+    n_votes: int,
+    seed: int = 7,
+    ease: Mapping[str, float] | None = None,
 ) -> list[Vote]:
     """``n_votes`` answers by different workers to each item of ``truth`` (item_id → yes or no).
+
+    An item's ``ease``, 1 where none is given, is the share of times that workers see what there is to see;
+    otherwise they guess.
 
     Rows are in the order of ``truth``, and of worker ids within an item.
     """
@@ -117,7 +125,8 @@ def simulate_votes(
     pairs = _hash_strings(items, seed)[:, None] ^ _hash_strings([p.worker_id for p in people], seed)[None, :]
     asked = np.sort(np.argsort(_mix(pairs, 1), axis=1, kind="stable")[:, :n_votes], axis=1)
     chances = np.array([(p.right_on_no, p.right_on_yes) for p in people])
-    is_right = _uniform(_mix(pairs, 2)) < chances.T[is_yes.astype(int)]
+    seen = np.array([1.0 if ease is None else ease.get(item, 1.0) for item in items])[:, None]
+    is_right = _uniform(_mix(pairs, 2)) < seen * chances.T[is_yes.astype(int)] + (1 - seen) / 2
     says_yes = np.take_along_axis(is_right == is_yes[:, None], asked, axis=1)
     times = _times(np.take_along_axis(_mix(pairs, 3), asked, axis=1))
     names = [p.worker_id for p in people]

@@ -39,6 +39,8 @@ OTHER_COMMANDS = (
     "class-sizes",
     "taxonomy-diff",
     "plan-cost",
+    "compare-vote-plans",
+    "export-tasks",
     "agreement-report",
     "score-labels",
     "audit-report",

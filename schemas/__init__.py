@@ -27,6 +27,7 @@ from synlake.schemas import (
     strategy_scores,
     synsets,
     tasks,
+    vote_confidence,
     votes,
     workers,
 )
@@ -43,6 +44,7 @@ _MODULES = (
     pool,
     tasks,
     votes,
+    vote_confidence,
     workers,
     labels,
     reviews,
