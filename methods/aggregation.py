@@ -96,14 +96,15 @@ def aggregated(votes: DataFrame, gold: DataFrame, rule: Rule) -> Iterator[Aggreg
     try:
         judge, found = _judge(packed, rule)
         trace, is_converged = (found.objective, found.is_converged) if found else ((), True)
-        confusion = expected_confusion(packed, judge)
+        counted = found.confusion if found else None
+        confusion = expected_confusion(packed, judge) if counted is None else by_worker(packed, counted)
         yield Aggregate(decide(packed, judge), labels, workers, confusion, trace, is_converged)
     finally:
         packed.blocks.unpersist()
 
 
 def expected_confusion(packed: Packed, judge: Judge) -> Floats | None:
-    """Workers × truth × label: votes by what was right, as the posteriors have it."""
+    """Workers × truth × label: votes by what was right, as the posteriors have it; None where that is too big."""
     n_cells, n_labels = packed.n_cells, len(packed.labels)
     if n_cells * n_labels > MAX_MODEL:
         return None
@@ -115,6 +116,12 @@ def expected_confusion(packed: Packed, judge: Judge) -> Floats | None:
     flat = sum_over_blocks(packed, summary)
     by_truth = em_steps.Statistics.from_flat(flat, n_labels=n_labels, n_nodes=0).confusion
     assert by_truth is not None
+    return by_worker(packed, by_truth)
+
+
+def by_worker(packed: Packed, by_truth: Floats) -> Floats:
+    """Truth × cells as workers × truth × label."""
+    n_labels = len(packed.labels)
     return np.ascontiguousarray(by_truth.reshape(n_labels, -1, n_labels).transpose(1, 0, 2))
 
 

@@ -47,11 +47,15 @@ class Model:
 
 @dataclass(frozen=True)
 class Fit:
-    """What EM arrived at. ``objective[i]`` is log-likelihood + log-prior after round i + 1."""
+    """What EM arrived at. ``objective[i]`` is log-likelihood + log-prior after round i + 1.
+
+    ``confusion[t, cell]``: expected votes by truth; None where the model does not count them.
+    """
 
     tables: Tables
     objective: tuple[float, ...]
     is_converged: bool
+    confusion: Floats | None = None
 
 
 def fit(packed: Packed, model: Model, *, max_rounds: int, tolerance: float) -> Fit:
@@ -84,7 +88,7 @@ def climb(
         if is_converged:
             break
     assert tables is not None  # max_rounds is at least 1
-    return Fit(tables, tuple(objective), is_converged)
+    return Fit(tables, tuple(objective), is_converged, found.confusion)
 
 
 def check_size(n_workers: int, n_labels: int, n_nodes: int) -> int:
@@ -161,11 +165,14 @@ def _fit_in_one_task(packed: Packed, model: Model, *, max_rounds: int, tolerance
     with np.load(io.BytesIO(row["part"])) as parts:  # arrays by name; nothing pickled
         named = {name: parts[name] for name in parts.files}
     objective, is_converged = named.pop("objective").tolist(), bool(named.pop("is_converged"))
-    return Fit(Tables(**named), tuple(objective), is_converged)
+    confusion = named.pop("confusion", None)
+    return Fit(Tables(**named), tuple(objective), is_converged, confusion)
 
 
 def _fit_as_bytes(found: Fit) -> bytes:
     named = {name: array for name, array in vars(found.tables).items() if array is not None}
+    if found.confusion is not None:
+        named["confusion"] = found.confusion
     buffer = io.BytesIO()
     np.savez(buffer, objective=found.objective, is_converged=found.is_converged, **named)
     return buffer.getvalue()
