@@ -46,11 +46,12 @@ def test_votes_are_judged_asked_again_reviewed_and_measured(voted, warehouse, tm
     )
     outcome = aggregate_votes.main(warehouse, settings)
     workers = {
-        row["worker_id"]: row["exclusion_reason"] for row in as_dicts(tables.read(warehouse, "workers"))
+        row["worker_id"]: row["exclusion_reason"]
+        for row in as_dicts(tables.read(warehouse, "workers"), "worker_id")
     }
     assert {name for name, reason in workers.items() if reason == "spammer"} == {"x1", "x2"}
     assert {c.metric: c.value for c in outcome.controls}["n_votes_of_excluded_workers"] == 120
-    labels = {row["item_id"]: row for row in as_dicts(tables.read(warehouse, "labels"))}
+    labels = {row["item_id"]: row for row in as_dicts(tables.read(warehouse, "labels"), "item_id")}
     assert {row["n_votes"] for row in labels.values()} == {4}
     owls = [row for row in labels.values() if row["synset_id"] == "owl"]
     assert all(row["is_escalated"] for row in owls)
