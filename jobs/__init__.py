@@ -19,7 +19,7 @@ PIPELINE = (
     Stage("plan-annotation", reads=("pool", "synsets"), writes=("tasks",)),
     Stage("import-votes", reads=(), optional_reads=("tasks",), writes=("votes",)),
     Stage("aggregate-votes", reads=("votes",), optional_reads=("tasks",), writes=("workers", "labels")),
-    Stage("review-labels", reads=("labels",), writes=("reviews",)),
+    Stage("review-labels", reads=("labels",), optional_reads=("tasks",), writes=("reviews",)),
     Stage(
         "freeze-release",
         reads=("synsets", "candidates", "fingerprints", "pool", "labels"),
@@ -44,6 +44,7 @@ OTHER_COMMANDS = (
     "agreement-report",
     "score-labels",
     "audit-report",
+    "quality-report",
     "verify-release",
     "diff-releases",
     "deprecate-release",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from synlake import tables
 from synlake.config import option
-from synlake.errors import InputError
-from synlake.intake import read_rows
+from synlake.jobs.counted_votes import Bars, counted, known_answers
 from synlake.methods import worker_quality
 from synlake.methods.aggregation import METHODS, Aggregate, Rule, aggregated
-from synlake.methods.decision import escalation_reason
+from synlake.methods.escalation import escalation_reason, second_opinion, with_difficult_synsets
 from synlake.schemas import TABLES
 from synlake.spread import held
 from synlake.stage import Control, Outcome, flagged_outcome
@@ -39,13 +40,18 @@ class Config:
     method: str = option("majority", "how votes become a label", choices=METHODS)
     min_confidence: float = option(0.67, "items below it are escalated", minimum=0.0, maximum=1.0)
     min_votes: int = option(1, "items with fewer votes are escalated", minimum=1)
-    escalate_contested: bool = option(False, "escalate where the label is not one with the most votes")
+    second_method: str | None = option(
+        None, "escalate where this method finds another label likelier", choices=METHODS
+    )
+    max_doubtful: float = option(
+        1.0, "escalate all of a synset where surely a larger share is escalated", minimum=0.0, maximum=1.0
+    )
     class_prior: str = option(
         "method", "method (its own), estimated, uniform, or shares: yes=0.7,no=0.3", check=_bad_prior
     )
     smoothing: float = option(0.01, "pseudo-votes in each cell of a model", minimum=1e-9)
     max_rounds: int = option(100, "rounds of EM at the most", minimum=1)
-    tolerance: float = option(1e-6, "EM ends when a round adds less to the objective, an item", minimum=0.0)
+    tolerance: float = option(1e-5, "EM ends when a round adds less to the objective, a vote", minimum=0.0)
     gold_file: str | None = option(
         None, "CSV of item_id,expected_answer: known for certain, beside gold tasks", is_file=True
     )
@@ -54,59 +60,37 @@ class Config:
     )
     min_gold: int = option(5, "gold tasks that a worker must have met for that", minimum=1)
     min_seconds: float = option(0.0, "leave out votes of workers whose median answer is faster", minimum=0.0)
+    min_spammer_score: float = option(
+        0.0, "leave out votes of workers below it: 0 tell nothing, 1 settle it", minimum=0.0, maximum=1.0
+    )
+    min_judged: int = option(20, "votes that a worker must have given for that", minimum=1)
 
 
 def main(warehouse: Warehouse, settings: Config) -> Outcome:
     """Read ``votes`` that count and ``tasks``, write ``workers`` and ``labels``."""
     votes = tables.read(warehouse, "votes").where(F.col("reject_reason").isNull())
     tasks = tables.read_or_empty(warehouse, "tasks").withColumnRenamed("task_id", "item_id")
-    gold = _gold(warehouse, tasks, settings.gold_file)
-    with held(_judged_workers(votes, gold, settings)) as workers:
-        counted, n_left_out = _counted(votes, workers)
-        with aggregated(counted, gold, _rule(settings)) as found:
-            tables.overwrite(warehouse, "labels", _labels(found.items, tasks, gold, settings))
+    gold = known_answers(warehouse, tasks, settings.gold_file)
+    rule = _rule(settings)
+    bars = Bars(**{field.name: getattr(settings, field.name) for field in fields(Bars)})
+    with counted(votes, gold, bars, rule) as taken:
+        with aggregated(taken.votes, gold, rule) as found, _second(taken.votes, gold, settings) as other:
+            items = second_opinion(found.items, other)
+            _write_labels(warehouse, _labels(items, tasks, gold, settings), settings)
         written = tables.read(replace(warehouse, pins={}), "labels")
-        tables.overwrite(warehouse, "workers", _workers(workers, votes, written, found))
-    left_out = Control("n_votes_of_excluded_workers", n_left_out)
+        tables.overwrite(warehouse, "workers", _workers(taken.workers, votes, written, found))
+    left_out = Control("n_votes_of_excluded_workers", taken.n_left_out)
     return flagged_outcome(written, "escalation_reason", controls=(left_out, *_controls(found)))
 
 
-def _gold(warehouse: Warehouse, tasks: DataFrame, path: str | None) -> DataFrame:
-    """``item_id, expected_answer`` of gold tasks, and of the file, which wins."""
-    known = tasks.where("is_gold").select("item_id", "expected_answer", F.lit(1).alias("place"))
-    if path:
-        names = {name: name for name in ("item_id", "expected_answer")}
-        given = read_rows(warehouse.spark, path, names, {})
-        given = given.where("raw IS NULL AND item_id <> '' AND expected_answer <> ''")
-        known = known.unionByName(given.select(*names, F.lit(0).alias("place")))
-    one = F.min_by("expected_answer", F.struct("place", "expected_answer")).alias("expected_answer")
-    return known.groupBy("item_id").agg(one)
-
-
-def _judged_workers(votes: DataFrame, gold: DataFrame, settings: Config) -> DataFrame:
-    return worker_quality.with_exclusion(
-        worker_quality.measured(votes, gold),
-        min_gold_accuracy=settings.min_gold_accuracy,
-        min_gold=settings.min_gold,
-        min_seconds=settings.min_seconds,
-    )
-
-
-def _counted(votes: DataFrame, workers: DataFrame) -> tuple[DataFrame, int]:
-    """The votes of workers who are not excluded, and how many others there are."""
-    excluded = workers.where("exclusion_reason IS NOT NULL")
-    total = workers.agg(F.count_if(F.col("exclusion_reason").isNull()).alias("n_kept")).first()
-    n_left_out = excluded.agg(F.coalesce(F.sum("n_votes"), F.lit(0)).alias("n")).first()
-    assert total is not None  # an aggregate without groups has one row
-    assert n_left_out is not None
-    if not total["n_kept"]:
-        raise InputError(
-            "no votes are left to aggregate: there are none, or all workers are excluded\n"
-            "  next: ./submit.sh import-votes, or a lower --min-gold-accuracy or --min-seconds"
-        )
-    if not n_left_out["n"]:
-        return votes, 0
-    return votes.join(excluded.select("worker_id"), on="worker_id", how="left_anti"), int(n_left_out["n"])
+@contextmanager
+def _second(votes: DataFrame, gold: DataFrame, settings: Config) -> Iterator[DataFrame | None]:
+    """The items of the second method; None where there is none."""
+    if settings.second_method is None:
+        yield None
+        return
+    with aggregated(votes, gold, replace(_rule(settings), method=settings.second_method)) as found:
+        yield found.items
 
 
 def _rule(settings: Config) -> Rule:
@@ -128,15 +112,20 @@ def _shares(text: str) -> dict[str, float]:
 def _labels(items: DataFrame, tasks: DataFrame, gold: DataFrame, settings: Config) -> DataFrame:
     asked = tasks.select("item_id", "synset_id", "image_id")
     is_known = gold.select("item_id", F.lit(True).alias("is_gold"))
-    reason = escalation_reason(
-        min_confidence=settings.min_confidence,
-        min_votes=settings.min_votes,
-        contested=settings.escalate_contested,
-    )
+    reason = escalation_reason(min_confidence=settings.min_confidence, min_votes=settings.min_votes)
     full = items.join(asked, on="item_id", how="left").join(is_known, on="item_id", how="left")
-    full = full.fillna(False, subset=["is_gold"]).withColumn("escalation_reason", reason)
-    full = full.withColumn("is_escalated", F.col("escalation_reason").isNotNull())
-    return full.select(*TABLES["labels"].schema.names)
+    return full.fillna(False, subset=["is_gold"]).withColumn("escalation_reason", reason)
+
+
+def _write_labels(warehouse: Warehouse, labels: DataFrame, settings: Config) -> None:
+    names = TABLES["labels"].schema.names
+    is_escalated = F.col("escalation_reason").isNotNull()
+    if settings.max_doubtful == 1:
+        tables.overwrite(warehouse, "labels", labels.withColumn("is_escalated", is_escalated).select(*names))
+        return
+    with held(labels) as once:
+        full = with_difficult_synsets(once, max_doubtful=settings.max_doubtful)
+        tables.overwrite(warehouse, "labels", full.withColumn("is_escalated", is_escalated).select(*names))
 
 
 def _workers(workers: DataFrame, votes: DataFrame, labels: DataFrame, found: Aggregate) -> DataFrame:

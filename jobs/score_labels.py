@@ -32,7 +32,9 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Print one row: how many items have a right answer and a label, and how many labels are right."""
-    truth = read_truth(warehouse, settings)
+    if settings.truth is None:
+        raise UsageError("--truth: a file of right answers is needed\n  next: score-labels --help")
+    truth = read_truth(warehouse, settings.truth, settings.item_column, settings.label_column)
     score = score_labels(tables.read(warehouse, "labels"), truth)
     records = [row.asDict() for row in score.collect()]  # one row
     if not records[0]["n_scored"]:
@@ -44,14 +46,12 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     return 0
 
 
-def read_truth(warehouse: Warehouse, settings: Config) -> DataFrame:
+def read_truth(warehouse: Warehouse, path: str, item_column: str, label_column: str) -> DataFrame:
     """``item_id, truth``, one row an item; :class:`InputError` where the file gives an item two answers."""
-    if settings.truth is None:
-        raise UsageError("--truth: a file of right answers is needed\n  next: score-labels --help")
-    columns = {"item_id": settings.item_column, "truth": settings.label_column}
-    rows = read_rows(warehouse.spark, settings.truth, columns, {})
+    columns = {"item_id": item_column, "truth": label_column}
+    rows = read_rows(warehouse.spark, path, columns, {})
     whole = rows.where("raw IS NULL AND item_id <> '' AND truth <> ''").select("item_id", "truth").distinct()
     twice = whole.groupBy("item_id").count().where(F.col("count") > 1).orderBy("item_id").first()
     if twice is not None:
-        raise InputError(f"--truth {settings.truth}: item {twice['item_id']} has two different answers")
+        raise InputError(f"--truth {path}: item {twice['item_id']} has two different answers")
     return whole

@@ -49,13 +49,17 @@ Judge = Callable[[Block], tuple[Floats, Floats | None]]
 
 @dataclass(frozen=True)
 class Rule:
-    """How votes are aggregated. ``class_prior``: shares by label, or estimated, uniform, or method (its own)."""
+    """How votes are aggregated. ``class_prior``: shares by label, or estimated, uniform, or method (its own).
+
+    ``tolerance``: EM ends when a round adds less than it to the objective, a vote. Where votes are few, later
+    rounds fit workers' chance errors: on simulated crowds a smaller tolerance made labels worse, not better.
+    """
 
     method: str = "majority"
     class_prior: str | Mapping[str, float] = "method"
     smoothing: float = 0.01
     max_rounds: int = 100
-    tolerance: float = 1e-6
+    tolerance: float = 1e-5
 
 
 @dataclass(frozen=True)
@@ -77,30 +81,30 @@ class Aggregate:
 def aggregated(votes: DataFrame, gold: DataFrame, rule: Rule) -> Iterator[Aggregate]:
     """Aggregate ``item_id, worker_id, answer``; ``gold`` (``item_id, expected_answer``) is known for certain.
 
-    The items have ``item_id, label, confidence, posterior, n_votes, is_tie, is_contested, difficulty``:
-    ties break by label order; an item is contested where the label is not among those with most votes.
+    The items have ``item_id, label, confidence, posterior, n_votes, is_tie, difficulty``; ties break by
+    label order.
     """
     if rule.method == "majority":
-        plain = {"is_contested": F.lit(False), "difficulty": F.lit(None).cast("double")}
-        yield Aggregate(vote_counts(votes).withColumns(plain))
+        yield Aggregate(vote_counts(votes).withColumn("difficulty", F.lit(None).cast("double")))
         return
-    labels, workers = names_of(votes, gold)
+    labels, workers, n_votes = names_of(votes, gold)
     known = votes.join(gold.select("item_id", "expected_answer"), on="item_id", how="left")
     nodes = glad.N_NODES if rule.method == "glad" else 1
-    n_parts = n_blocks(votes.count(), n_labels=len(labels), n_nodes=nodes)
+    n_parts = n_blocks(n_votes, n_labels=len(labels), n_nodes=nodes)
     packed = pack(known, labels=labels, workers=workers, n_parts=n_parts)
     packed.blocks.persist(StorageLevel.MEMORY_AND_DISK_DESER)
     try:
         judge, found = _judge(packed, rule)
         trace, is_converged = (found.objective, found.is_converged) if found else ((), True)
-        confusion = expected_confusion(packed, judge)
+        counted = found.confusion if found else None
+        confusion = expected_confusion(packed, judge) if counted is None else by_worker(packed, counted)
         yield Aggregate(decide(packed, judge), labels, workers, confusion, trace, is_converged)
     finally:
         packed.blocks.unpersist()
 
 
 def expected_confusion(packed: Packed, judge: Judge) -> Floats | None:
-    """Workers × truth × label: votes by what was right, as the posteriors have it."""
+    """Workers × truth × label: votes by what was right, as the posteriors have it; None where that is too big."""
     n_cells, n_labels = packed.n_cells, len(packed.labels)
     if n_cells * n_labels > MAX_MODEL:
         return None
@@ -112,6 +116,12 @@ def expected_confusion(packed: Packed, judge: Judge) -> Floats | None:
     flat = sum_over_blocks(packed, summary)
     by_truth = em_steps.Statistics.from_flat(flat, n_labels=n_labels, n_nodes=0).confusion
     assert by_truth is not None
+    return by_worker(packed, by_truth)
+
+
+def by_worker(packed: Packed, by_truth: Floats) -> Floats:
+    """Truth × cells as workers × truth × label."""
+    n_labels = len(packed.labels)
     return np.ascontiguousarray(by_truth.reshape(n_labels, -1, n_labels).transpose(1, 0, 2))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -31,52 +33,72 @@ def drawn_for_audit(labels: DataFrame, *, ratio: float, seed: int) -> DataFrame:
     return settled.withColumns({"turn": F.row_number().over(order), "quota": quota}).where("turn <= quota")
 
 
-def audited(labels: DataFrame, reviews: DataFrame) -> DataFrame:
-    """``item_id, synset_id, confidence, label, is_right`` of items drawn for audit that experts decided on.
+def expert_answers(reviews: DataFrame) -> DataFrame:
+    """``item_id, truth``: the experts' majority; items on which they are split are left out."""
+    given = reviews.where("kind = 'decision' AND reject_reason IS NULL")
+    decided = majority_vote(given.select("item_id", F.col("label").alias("answer")), min_confidence=0.0)
+    return decided.where(~F.col("is_escalated")).select("item_id", F.col("label").alias("truth"))
 
-    The experts' majority counts; items on which they are split say nothing.
+
+def audited(labels: DataFrame, reviews: DataFrame) -> DataFrame:
+    """``item_id, synset_id, confidence, label, truth, is_right`` of items drawn for audit that experts decided on.
+
+    Items that were drawn and are escalated by now are the experts' anyway, and no longer in the sample.
     """
-    counted = reviews.where("reject_reason IS NULL")
-    drawn = counted.where("kind = 'audit'").select("item_id").distinct()
-    given = counted.where("kind = 'decision'").select("item_id", F.col("label").alias("answer"))
-    decided = majority_vote(given, min_confidence=0.0).where(~F.col("is_escalated"))
-    right = decided.select("item_id", F.col("label").alias("expert_label"))
+    drawn = reviews.where("kind = 'audit' AND reject_reason IS NULL").select("item_id").distinct()
     return (
-        labels.join(drawn, on="item_id", how="left_semi")
-        .join(right, on="item_id")
+        labels.where(~F.col("is_gold") & ~F.col("is_escalated"))
+        .join(drawn, on="item_id", how="left_semi")
+        .join(expert_answers(reviews), on="item_id")
         .select(
             "item_id",
             "synset_id",
             "confidence",
             "label",
-            (F.col("label") == F.col("expert_label")).alias("is_right"),
+            "truth",
+            (F.col("label") == F.col("truth")).alias("is_right"),
         )
     )
+
+
+def grains(synsets: DataFrame) -> DataFrame:
+    """``synset_id, grain`` of selected synsets: fine where a sibling (another child of a parent) is selected too,
+    from which its images have to be told; coarse where none is.
+    """
+    selected = synsets.where("is_selected").select("synset_id", "parent_ids").dropDuplicates(["synset_id"])
+    children = selected.select("synset_id", F.explode("parent_ids").alias("parent_id"))
+    families = children.groupBy("parent_id").agg(F.count(F.lit(1)).alias("n")).where("n > 1")
+    fine = children.join(families, on="parent_id", how="left_semi").select("synset_id").distinct()
+    known = selected.join(fine.withColumn("grain", F.lit("fine")), on="synset_id", how="left")
+    return known.select("synset_id", F.coalesce("grain", F.lit("coarse")).alias("grain"))
 
 
 def audit_table(checked: DataFrame, synsets: DataFrame) -> DataFrame:
     """``level, part, n_audited, n_right, accuracy, accuracy_low, accuracy_high``, from :func:`audited`.
 
-    Levels: all; confidence (bands); coarse (the parents of a synset: siblings together); fine (a synset).
+    Levels: all; confidence (bands); grain (see :func:`grains`); parent (siblings together); synset.
     """
     parents = synsets.select("synset_id", F.explode("parent_ids").alias("parent_id")).distinct()
-    coarse = checked.join(parents, on="synset_id")
+    of_synset = checked.where(F.col("synset_id").isNotNull())
     levels = [
         _level(checked, 1, "all", F.lit("all")),
         _level(checked, 2, "confidence", F.format_string("%.1f", confidence_band().cast("double"))),
-        _level(coarse, 3, "coarse", F.col("parent_id")),
-        _level(checked.where(F.col("synset_id").isNotNull()), 4, "fine", F.col("synset_id")),
+        _level(checked.join(grains(synsets), on="synset_id"), 3, "grain", F.col("grain")),
+        _level(checked.join(parents, on="synset_id"), 4, "parent", F.col("parent_id")),
+        _level(of_synset, 5, "synset", F.col("synset_id")),
     ]
-    rows = levels[0]
-    for level in levels[1:]:
-        rows = rows.unionByName(level)
-    low, high = wilson_bounds(F.col("n_right"), F.col("n_audited"))
-    return rows.orderBy("place", "part").select(
-        "level",
-        "part",
-        "n_audited",
+    rows = reduce(DataFrame.unionByName, levels).withColumnRenamed("n", "n_audited")
+    return with_accuracy(rows.orderBy("place", "part"), "level", "part", n="n_audited")
+
+
+def with_accuracy(counts: DataFrame, *keys: str, n: str) -> DataFrame:
+    """``keys``, ``n`` and ``n_right`` of rows, with ``accuracy`` and its Wilson interval."""
+    low, high = wilson_bounds(F.col("n_right"), F.col(n))
+    return counts.select(
+        *keys,
+        n,
         "n_right",
-        F.try_divide("n_right", "n_audited").alias("accuracy"),
+        F.try_divide("n_right", n).alias("accuracy"),
         low.alias("accuracy_low"),
         high.alias("accuracy_high"),
     )
@@ -84,6 +106,6 @@ def audit_table(checked: DataFrame, synsets: DataFrame) -> DataFrame:
 
 def _level(checked: DataFrame, place: int, name: str, part: Column) -> DataFrame:
     counts = checked.groupBy(part.alias("part")).agg(
-        F.count(F.lit(1)).alias("n_audited"), F.count_if(F.col("is_right")).alias("n_right")
+        F.count(F.lit(1)).alias("n"), F.count_if(F.col("is_right")).alias("n_right")
     )
     return counts.withColumns({"place": F.lit(place), "level": F.lit(name)})

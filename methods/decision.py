@@ -1,4 +1,4 @@
-"""From posteriors to an answer an item: the label, how sure, and what speaks against it."""
+"""From posteriors to an answer an item: the label, how sure, whether another is as likely."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from synlake.methods.vote_blocks import Block, Floats, Packed, blocks_of
 
 ITEM_SCHEMA = (
     "item_id string, label string, confidence double, posterior map<string,double>, n_votes bigint,"
-    " is_tie boolean, is_contested boolean, difficulty double"
+    " is_tie boolean, difficulty double"
 )
 #: Probabilities below it are left out of ``posterior``, and ones closer than it are a tie.
 LEAST = 1e-9
@@ -31,32 +30,19 @@ def decide(packed: Packed, judge: Callable[[Block], tuple[Floats, Floats | None]
     return packed.blocks.mapInArrow(decide_blocks, ITEM_SCHEMA)
 
 
-def escalation_reason(*, min_confidence: float, min_votes: int, contested: bool) -> Column:
-    """Why an expert has to decide; null where none has. Over the columns of :data:`ITEM_SCHEMA`."""
-    return F.coalesce(
-        F.when(F.col("is_tie"), F.lit("tie")),
-        F.when(F.col("confidence") < min_confidence, F.lit("low_confidence")),
-        F.when(F.col("n_votes") < min_votes, F.lit("few_votes")),
-        F.when(F.col("is_contested") & F.lit(contested), F.lit("methods_disagree")),
-    )
-
-
 def _answers(
     item_ids: pa.Array, block: Block, labels: pa.Array, truth: Floats, difficulty: Floats | None
 ) -> pa.RecordBatch:
     top = truth.max(axis=1, keepdims=True)
     is_top = truth >= top - LEAST
     chosen = is_top.argmax(axis=1)  # the first in label order
-    counts = np.bincount(block.pairs, minlength=truth.size).reshape(truth.shape)
-    n_for_chosen = counts[np.arange(len(chosen)), chosen]
     columns = {
         "item_id": item_ids,
         "label": labels.take(pa.array(chosen)),
         "confidence": pa.array(np.minimum(top[:, 0], 1.0)),
         "posterior": _as_maps(truth, labels),
-        "n_votes": pa.array(counts.sum(axis=1)),
+        "n_votes": pa.array(np.bincount(block.items, minlength=block.n_items)),
         "is_tie": pa.array(is_top.sum(axis=1) > 1),
-        "is_contested": pa.array(n_for_chosen < counts.max(axis=1)),
         "difficulty": pa.nulls(len(chosen), pa.float64()) if difficulty is None else pa.array(difficulty),
     }
     return pa.RecordBatch.from_pydict(columns)

@@ -44,6 +44,13 @@ class Statistics:
     right: Floats | None = None
     seen: Floats | None = None
 
+    @property
+    def n_votes(self) -> float:
+        """Votes counted."""
+        counted = self.seen if self.confusion is None else self.confusion
+        assert counted is not None
+        return float(counted.sum())
+
     def flat(self) -> Floats:
         """All numbers in one vector: statistics of blocks are added as vectors."""
         parts = [self.by_label, np.array([self.log_likelihood])]

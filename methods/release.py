@@ -10,7 +10,7 @@ from synlake.methods.majority import majority_vote
 
 
 def decided_labels(labels: DataFrame, reviews: DataFrame) -> DataFrame:
-    """``image_id, synset_id, label, confidence, n_votes, label_source, is_open``, one row a non-gold item.
+    """``item_id, image_id, synset_id, label, confidence, n_votes, label_source, is_open``, one row a non-gold item.
 
     Experts win over the crowd. Where they disagree among themselves their majority counts; without one
     the item stays open, as does an escalated item on which nobody has decided.
@@ -20,11 +20,10 @@ def decided_labels(labels: DataFrame, reviews: DataFrame) -> DataFrame:
     expert = decided.select(
         "item_id", F.col("label").alias("expert_label"), F.col("is_escalated").alias("is_disputed")
     )
-    both = labels.where(~F.col("is_gold") & F.col("image_id").isNotNull()).join(
-        expert, on="item_id", how="left"
-    )
+    both = labels.where(~F.col("is_gold")).join(expert, on="item_id", how="left")
     by_expert = F.col("expert_label").isNotNull()
     return both.select(
+        "item_id",
         "image_id",
         "synset_id",
         F.coalesce("expert_label", "label").alias("label"),
@@ -46,7 +45,7 @@ def judge_pool(pool: DataFrame, decided: DataFrame) -> DataFrame:
     )
     return (
         pool.select("image_id", "synset_id", "is_kept", "duplicate_of")
-        .join(decided, on=["image_id", "synset_id"], how="left")
+        .join(decided.drop("item_id"), on=["image_id", "synset_id"], how="left")
         .withColumn("left_out", left_out)
     )
 

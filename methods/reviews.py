@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from synlake.methods.audit import drawn_for_audit
 
 
-def flag_decisions(given: DataFrame, labels: DataFrame, known: DataFrame) -> DataFrame:
+def flag_decisions(given: DataFrame, labels: DataFrame, known: DataFrame, *, as_of: Column) -> DataFrame:
     """Rows of ``reviews`` of kind ``decision`` from a file's lines; a reviewer decides once on an item.
 
     ``given`` is what ``intake.read_rows`` returns with ``item_id, reviewer_id, label, reviewed_at``;
-    ``known`` are the decisions that count already.
+    ``known`` are the decisions that count already. A line that does not say when is of ``as_of``.
     """
     columns = ("item_id", "reviewer_id", "label")
     rows = given.withColumns({c: F.when(F.col(c) != "", F.col(c)) for c in columns})
-    is_whole = F.col("raw").isNull()
-    for name in columns:
-        is_whole = is_whole & F.col(name).isNotNull()
+    is_malformed = F.col("raw").isNotNull() | F.col("item_id").isNull()
+    is_decided = F.col("reviewer_id").isNotNull() & F.col("label").isNotNull()
     what = F.to_json(F.struct(F.lit("decision").alias("kind"), *columns, "raw"))
-    rows = rows.withColumns({"is_whole": is_whole, "what": what})
+    rows = rows.withColumns({"is_whole": ~is_malformed & is_decided, "what": what})
     mine = Window.partitionBy("item_id", "reviewer_id").orderBy(F.desc("is_whole"), "line_order")
     same = Window.partitionBy("what").orderBy("line_order")
     rows = rows.withColumns({"turn": F.row_number().over(mine), "nth": F.row_number().over(same)})
     labelled = labels.select("item_id", F.lit(True).alias("is_labelled"))
-    earlier = known.select("item_id", "reviewer_id", F.lit(True).alias("is_decided"))
+    earlier = known.select("item_id", "reviewer_id", F.lit(True).alias("is_known"))
     rows = rows.join(labelled, on="item_id", how="left").join(
         earlier, on=["item_id", "reviewer_id"], how="left"
     )
     reason = F.coalesce(
-        F.when(~F.col("is_whole"), F.lit("malformed")),
+        F.when(is_malformed, F.lit("malformed")),
+        F.when(~is_decided, F.lit("not_decided")),
         F.when(F.col("is_labelled").isNull(), F.lit("unknown_item")),
-        F.when((F.col("turn") > 1) | F.col("is_decided").isNotNull(), F.lit("duplicate_review")),
+        F.when((F.col("turn") > 1) | F.col("is_known").isNotNull(), F.lit("duplicate_review")),
     )
     return rows.select(
         F.sha2(F.concat_ws("#", "what", F.col("nth").cast("string")).cast("binary"), 256).alias("review_id"),
@@ -40,7 +40,7 @@ def flag_decisions(given: DataFrame, labels: DataFrame, known: DataFrame) -> Dat
         "reviewer_id",
         F.lit("decision").alias("kind"),
         "label",
-        F.try_to_timestamp("reviewed_at").alias("reviewed_at"),
+        F.coalesce(F.try_to_timestamp("reviewed_at"), as_of).alias("reviewed_at"),
         reason.alias("reject_reason"),
     )
 
@@ -63,22 +63,52 @@ def draw_audit(labels: DataFrame, *, ratio: float, seed: int) -> DataFrame:
     )
 
 
-def review_sheet(labels: DataFrame, reviews: DataFrame) -> DataFrame:
-    """What experts are still to look at: escalated and drawn items that nobody has decided on."""
-    counted = reviews.where(F.col("reject_reason").isNull())
-    decided = counted.where("kind = 'decision'").select("item_id").distinct()
-    drawn = counted.where("kind = 'audit'").select("item_id").distinct().withColumn("is_audit", F.lit(True))
+def second_round(labels: DataFrame, reviews: DataFrame, *, max_votes: int) -> DataFrame:
+    """Escalated items to ask the crowd about again before an expert: those with fewer than ``max_votes`` votes.
+
+    ``n_more`` is how many more answers make ``max_votes``.
+    """
     return (
-        labels.where(~F.col("is_gold"))
-        .join(drawn, on="item_id", how="left")
-        .where(F.col("is_escalated") | F.col("is_audit"))
-        .join(decided, on="item_id", how="left_anti")
+        _undecided(labels, reviews)
+        .where(F.col("is_escalated") & (F.col("n_votes") < max_votes))
         .select(
             "item_id",
             "synset_id",
             "image_id",
-            F.coalesce("escalation_reason", F.lit("audit")).alias("why"),
-            F.lit(None).cast("string").alias("reviewer_id"),
-            F.lit(None).cast("string").alias("label"),
+            "n_votes",
+            (F.lit(max_votes) - F.col("n_votes")).alias("n_more"),
         )
     )
+
+
+def review_sheet(labels: DataFrame, reviews: DataFrame, tasks: DataFrame, *, max_votes: int) -> DataFrame:
+    """What experts are still to look at: escalated and drawn items that nobody has decided on.
+
+    Escalated items that :func:`second_round` takes come later. Of what the crowd said the sheet says nothing:
+    a decision should not lean on it.
+    """
+    counted = reviews.where(F.col("reject_reason").isNull())
+    drawn = counted.where("kind = 'audit'").select("item_id").distinct().withColumn("is_audit", F.lit(True))
+    asked = tasks.select(F.col("task_id").alias("item_id"), "question", "gloss")
+    is_due = F.col("is_escalated") & (F.col("n_votes") >= max_votes)
+    blank = [F.lit(None).cast("string").alias(name) for name in ("reviewer_id", "label", "reviewed_at")]
+    return (
+        _undecided(labels, reviews)
+        .join(drawn, on="item_id", how="left")
+        .where(is_due | (F.col("is_audit") & ~F.col("is_escalated")))
+        .join(asked, on="item_id", how="left")
+        .select(
+            "item_id",
+            "synset_id",
+            "image_id",
+            "question",
+            "gloss",
+            F.coalesce("escalation_reason", F.lit("audit")).alias("why"),
+            *blank,
+        )
+    )
+
+
+def _undecided(labels: DataFrame, reviews: DataFrame) -> DataFrame:
+    decided = reviews.where("kind = 'decision' AND reject_reason IS NULL").select("item_id").distinct()
+    return labels.where(~F.col("is_gold")).join(decided, on="item_id", how="left_anti")

@@ -76,12 +76,25 @@ class Packed:
         return len(self.workers) * len(self.labels)
 
 
-def names_of(votes: DataFrame, gold: DataFrame) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """All labels that were given or expected, and all workers, sorted. Workers and labels come to the driver."""
-    answers = votes.select("answer").unionByName(gold.select(F.col("expected_answer").alias("answer")))
-    labels = sorted(row[0] for row in answers.distinct().collect())
-    workers = sorted(row[0] for row in votes.select("worker_id").distinct().collect())
-    return tuple(labels), tuple(workers)
+def names_of(votes: DataFrame, gold: DataFrame) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """All labels given or expected and all workers, both sorted, and the number of votes; in one pass.
+
+    Workers and labels come to the driver.
+    """
+    one = F.explode(
+        F.array(
+            F.struct(F.lit(True).alias("is_worker"), F.col("worker_id").alias("name")),
+            F.struct(F.lit(False).alias("is_worker"), F.col("answer").alias("name")),
+        )
+    )
+    given = votes.select(one.alias("one")).select("one.*", F.lit(1).alias("n"))
+    expected = gold.select(
+        F.lit(False).alias("is_worker"), F.col("expected_answer").alias("name"), F.lit(0).alias("n")
+    )
+    counts = given.unionByName(expected).groupBy("is_worker", "name").agg(F.sum("n").alias("n")).collect()
+    workers = tuple(sorted(row["name"] for row in counts if row["is_worker"]))
+    labels = tuple(sorted(row["name"] for row in counts if not row["is_worker"]))
+    return labels, workers, sum(row["n"] for row in counts if row["is_worker"])
 
 
 def pack(votes: DataFrame, *, labels: Sequence[str], workers: Sequence[str], n_parts: int) -> Packed:

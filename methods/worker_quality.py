@@ -99,6 +99,12 @@ def spammer_scores(confusion: Floats) -> Floats:
     return np.asarray(total / (k * (k - 1)))
 
 
+def spammers(workers: Sequence[str], confusion: Floats, *, min_score: float, min_votes: int) -> list[str]:
+    """Workers whose :func:`spammer_scores` is below ``min_score``, of those with ``min_votes`` votes or more."""
+    is_below = (spammer_scores(confusion) < min_score) & (confusion.sum(axis=(1, 2)) >= min_votes - 0.5)
+    return [workers[place] for place in np.flatnonzero(is_below)]
+
+
 def _as_map(matrix: Floats, labels: Sequence[str]) -> dict[str, dict[str, float]]:
     return {
         truth: dict(zip(labels, row, strict=True)) for truth, row in zip(labels, matrix.tolist(), strict=True)

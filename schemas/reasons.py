@@ -97,21 +97,24 @@ VOTE = {
 
 #: aggregate-votes: why an item goes to an expert.
 ESCALATION = {
-    "tie": "two or more labels share the most votes",
-    "low_confidence": "the share of the top label is below min_confidence",
+    "tie": "two or more labels are as likely (majority: have as many votes)",
+    "low_confidence": "the confidence of the label is below min_confidence",
     "few_votes": "fewer votes than min_votes",
-    "methods_disagree": "another label has more votes than the one that the method finds likeliest",
+    "methods_disagree": "second_method finds another label likelier than this one",
+    "difficult_synset": "of its synset, surely a larger share than max_doubtful is escalated for another reason",
 }
 
 #: aggregate-votes: why a worker's votes are left out of the aggregation; they stay in ``votes``.
 WORKER = {
     "low_gold_accuracy": "right on fewer of the gold tasks than min_gold_accuracy",
+    "spammer": "the answers say less of the truth than min_spammer_score",
     "too_fast": "half of the answers came sooner after the one before than min_seconds",
 }
 
 #: review-labels: why an expert's decision is not taken.
 REVIEW = {
-    "malformed": "the line could not be parsed, or lacks an item, reviewer or label",
+    "malformed": "the line could not be parsed, or lacks an item",
+    "not_decided": "no label or no reviewer is given: a line of the sheet that is still to be filled in",
     "unknown_item": "no label has this item_id",
     "duplicate_review": "the reviewer decided on this item before; the first decision counts",
 }

@@ -12,7 +12,8 @@ TABLE = Table(
     rules={
         "kind is a known one": one_of("kind", ["decision", "audit"]),
         "a decision that counts is whole": (
-            "kind <> 'decision' OR reject_reason IS NOT NULL OR (item_id IS NOT NULL AND label IS NOT NULL)"
+            "kind <> 'decision' OR reject_reason IS NOT NULL OR (item_id IS NOT NULL AND label IS NOT NULL"
+            " AND reviewer_id IS NOT NULL AND reviewed_at IS NOT NULL)"
         ),
         "reject_reason is a known one": one_of("reject_reason", list(REVIEW)),
     },
@@ -25,7 +26,12 @@ TABLE = Table(
             column("reviewer_id", StringType(), "who decided; for audit draws: audit", nullable=True),
             column("kind", StringType(), "decision, or audit: drawn to be checked, nothing decided yet"),
             column("label", StringType(), "the expert's answer; null for audit draws", nullable=True),
-            column("reviewed_at", TimestampType(), "when (UTC), where the file says", nullable=True),
+            column(
+                "reviewed_at",
+                TimestampType(),
+                "when (UTC): as the file says, else when it was imported; null for draws",
+                nullable=True,
+            ),
             column("reject_reason", StringType(), "why it does not count; null: it counts", nullable=True),
         ]
     ),

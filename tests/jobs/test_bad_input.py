@@ -298,9 +298,14 @@ def test_decisions_on_unknown_items_are_rows(spark, warehouse, tmp_path):
     tie = {"is_escalated": True, "escalation_reason": "tie"}
     tables.overwrite(warehouse, "labels", rows(spark, "labels", {"item_id": "t1", **label, **tie}))
     path = tmp_path / "decisions.csv"
-    path.write_text("item_id,reviewer_id,label\nt1,eve,no\nt1,eve,yes\nt9,eve,no\nt1,,no\n")
+    path.write_text("item_id,reviewer_id,label\nt1,eve,no\nt1,eve,yes\nt9,eve,no\nt1,,no\n,eve,no\n")
     settings = config.build(review_labels.Config, "review-labels", {}, {"decisions_file": str(path)})
     outcome = review_labels.main(warehouse, settings)
-    assert outcome.rejected == {"unknown_item": 1, "duplicate_review": 1, "malformed": 1}
+    assert outcome.rejected == {
+        "unknown_item": 1,
+        "duplicate_review": 1,
+        "not_decided": 1,
+        "malformed": 1,
+    }
     assert outcome.rows_kept == 1
     assert (tmp_path / "warehouse" / "exports" / "review.csv").read_text().splitlines()[1:] == []

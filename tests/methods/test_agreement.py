@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import random
 from collections import Counter, defaultdict
 from itertools import permutations, product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nltk.metrics.agreement import AnnotationTask
 from rows import as_dicts
 
 from synlake.methods.agreement import agreement_table
@@ -42,6 +44,23 @@ def test_alpha_and_kappa_are_sums_over_pairs(spark, votes):
     alpha, kappa = by_pairs(votes)
     assert row["krippendorff_alpha"] == (None if alpha is None else pytest.approx(alpha, abs=1e-9))
     assert row["fleiss_kappa"] == (None if kappa is None else pytest.approx(kappa, abs=1e-9))
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_alpha_and_kappa_are_nltk_s(spark, is_complete):
+    """Its alpha takes items with any number of votes; its pi (Siegel and Castellan's K) is Fleiss' κ."""
+    rng = random.Random(3)
+    votes = [
+        (f"w{worker}", f"i{item}", rng.choice("xyyz"))
+        for item in range(40)
+        for worker in (range(4) if is_complete else rng.sample(range(6), rng.randint(1, 5)))
+    ]
+    frame = spark.createDataFrame(votes, "worker_id string, item_id string, answer string")
+    (row,) = as_dicts(agreement_table(frame))
+    theirs = AnnotationTask(data=votes)
+    assert row["krippendorff_alpha"] == pytest.approx(theirs.alpha(), abs=1e-9)
+    if is_complete:
+        assert row["fleiss_kappa"] == pytest.approx(theirs.pi(), abs=1e-9)
 
 
 def test_fleiss_own_example_of_agreement(spark):

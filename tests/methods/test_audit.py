@@ -57,8 +57,10 @@ def test_only_drawn_and_decided_items_say_something(spark):
         {"item_id": "c", "synset_id": "cat", "confidence": 0.7},
         {"item_id": "d", "synset_id": "cat"},
         {"item_id": "e", "synset_id": "cat"},
+        {"item_id": "f", "synset_id": "oak"},
+        {"item_id": "g", "synset_id": "oak", "is_escalated": True, "escalation_reason": "tie"},
     )
-    draws = [{"review_id": f"x{i}", "item_id": i, "kind": "audit"} for i in "abcd"]
+    draws = [{"review_id": f"x{i}", "item_id": i, "kind": "audit"} for i in "abcdfg"]
     decisions = [
         {"review_id": f"y{n}", "item_id": item, "reviewer_id": who, "kind": "decision", "label": label}
         for n, (item, who, label) in enumerate(
@@ -69,32 +71,39 @@ def test_only_drawn_and_decided_items_say_something(spark):
                 ("d", "r", "yes"),
                 ("d", "s", "no"),
                 ("e", "r", "no"),
+                ("f", "r", "yes"),
+                ("g", "r", "no"),
             ]
         )
-    ]  # d is disputed, and e was never drawn
+    ]  # d is disputed, e was never drawn, and g is escalated by now
     checked = audited(given, rows(spark, "reviews", *draws, *decisions))
     assert {row["item_id"]: row["is_right"] for row in as_dicts(checked)} == {
         "a": True,
         "b": False,
         "c": True,
+        "f": True,
     }
-    synsets = rows(
-        spark,
-        "synsets",
-        {"synset_id": "dog", "parent_ids": ["pet"]},
-        {"synset_id": "cat", "parent_ids": ["pet"]},
-    )
+    chosen = {"dog": "pet", "cat": "pet", "oak": "tree"}
+    taxonomy = [
+        {"synset_id": name, "parent_ids": [parent], "is_selected": True} for name, parent in chosen.items()
+    ]
+    taxonomy.append({"synset_id": "elm", "parent_ids": ["tree"], "reject_reason": "too_deep"})
+    synsets = rows(spark, "synsets", *taxonomy)
     found = [
         (row["level"], row["part"], row["n_right"], row["n_audited"])
         for row in audit_table(checked, synsets).collect()
     ]
     assert found == [
-        ("all", "all", 2, 3),
+        ("all", "all", 3, 4),
         ("confidence", "0.7", 1, 1),
-        ("confidence", "0.9", 1, 2),
-        ("coarse", "pet", 2, 3),
-        ("fine", "cat", 1, 2),
-        ("fine", "dog", 1, 1),
+        ("confidence", "0.9", 2, 3),
+        ("grain", "coarse", 1, 1),
+        ("grain", "fine", 2, 3),
+        ("parent", "pet", 2, 3),
+        ("parent", "tree", 1, 1),
+        ("synset", "cat", 1, 2),
+        ("synset", "dog", 1, 1),
+        ("synset", "oak", 1, 1),
     ]
 
 

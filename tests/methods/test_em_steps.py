@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from synlake.methods import em_steps
 from synlake.methods.aggregation import Rule, model
 from synlake.methods.em_steps import Statistics
 from synlake.methods.vote_blocks import Block
+from synlake.methods.weighted_majority import agreement_counts, weighted_shares
+from synlake.methods.worker_quality import model_rows, spammer_scores, spammers
 
 MODELS = ("dawid_skene", "one_coin", "glad", "mace")
 
@@ -79,6 +82,20 @@ def test_relabelling_classes_and_workers_permutes_the_results(name):
     plain, _ = run_em(name, block_of(votes, n_labels=3, n_items=150), n_workers=7)
     permuted, _ = run_em(name, block_of(moved, n_labels=3, n_items=150), n_workers=7)
     np.testing.assert_allclose(permuted[:, classes], plain, atol=1e-9)
+
+
+def test_relabelling_and_doubling_leave_weighted_majority_as_it_is():
+    _, votes = simulated(np.random.default_rng(3))
+    classes, workers = np.array([2, 0, 1]), np.array([4, 6, 0, 1, 5, 2, 3])
+
+    def shares(given):
+        block = block_of(given, n_labels=3, n_items=150)
+        agree, seen = (counts.reshape(7, 3).sum(axis=1) for counts in agreement_counts(block, n_cells=21))
+        return weighted_shares(block, agree / seen)
+
+    moved = [(item, workers[w], classes[label]) for item, w, label in votes]
+    np.testing.assert_allclose(shares(moved)[:, classes], shares(votes), atol=1e-12)
+    np.testing.assert_allclose(shares(votes * 2), shares(votes), atol=1e-12)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -155,3 +172,48 @@ def test_dawid_skene_is_the_formula_written_out():
     np.testing.assert_allclose(found, joint / joint.sum(axis=1, keepdims=True))
     log_prior = 0.01 * (np.log(pi).sum() + np.log(prior).sum())
     assert trace[0] == pytest.approx(np.log(joint.sum(axis=1)).sum() + log_prior)
+
+
+#: Accuracy of crowd-kit 1.4 on these votes, by `benchmarks/crowd_accuracy.py`.
+PEER = {
+    ("dog", "one_coin"): 0.8302,
+    ("dog", "glad"): 0.8340,
+    ("dog", "mace"): 0.8302,
+    ("product", "one_coin"): 0.9084,
+    ("product", "glad"): 0.9283,
+    ("product", "mace"): 0.9290,
+}
+
+
+@pytest.mark.parametrize(("name", "method"), PEER)
+def test_accuracy_on_real_votes_is_near_the_peer_s_or_above(shared, name, method):
+    """Dawid–Skene: see test_aggregation."""
+    votes, truth = (
+        pd.read_csv(shared / "votes" / name / f"{kind}.csv", dtype=str) for kind in ("answer", "truth")
+    )
+    coded = [pd.factorize(votes[column], sort=True) for column in ("question", "worker", "answer")]
+    items, labels = coded[0][1], coded[2][1]
+    block = block_of(
+        list(zip(*(codes for codes, _ in coded), strict=True)), n_labels=len(labels), n_items=len(items)
+    )
+    found, _ = run_em(method, block, n_workers=len(coded[1][1]), rounds=12)
+    by_item = pd.Series(labels[found.argmax(axis=1)], index=items)
+    accuracy = (by_item.reindex(truth["question"]).to_numpy() == truth["truth"].to_numpy()).mean()
+    assert accuracy >= PEER[name, method] - 0.003
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_who_is_always_right_and_who_guesses_are_told_apart(name):
+    _, votes = simulated(np.random.default_rng(2), n_items=400, skills=(1.0, 1.0, 1.0, 1 / 3, 1 / 3))
+    block = block_of(votes, n_labels=3, n_items=400)
+    truth, _ = run_em(name, block, n_workers=5)
+    cells = em_steps.statistics(block, truth[:, :, None], 0.0, n_cells=15, nodes=False).confusion
+    confusion = cells.reshape(3, 5, 3).transpose(1, 0, 2)
+    scores = spammer_scores(confusion)
+    assert scores[:3].min() > 0.95
+    assert scores[3:].max() < 0.05
+    accuracy = [row[1] for row in model_rows("abcde", "xyz", confusion)]
+    assert min(accuracy[:3]) > 0.98
+    assert max(accuracy[3:]) < 0.42
+    assert spammers("abcde", confusion, min_score=0.1, min_votes=400) == ["d", "e"]
+    assert spammers("abcde", confusion, min_score=0.1, min_votes=401) == []

@@ -51,9 +51,14 @@ def test_agrees_with_counting(spark, pairs):
     by_item = defaultdict(Counter)
     for item, answer in pairs:
         by_item[item][answer] += 1
-    found = {row["item_id"]: row for row in as_dicts(majority_vote(voted(spark, *pairs), min_confidence=0.0))}
-    assert set(found) == set(by_item)
+    twice = [(f"{item} twice", answer) for item, answer in pairs for _ in range(2)]
+    votes = voted(spark, *pairs, *twice)
+    found = {row["item_id"]: row for row in as_dicts(majority_vote(votes, min_confidence=0.0))}
+    assert set(found) == {*by_item, *(f"{item} twice" for item in by_item)}
     for item, counts in by_item.items():
+        again = found[f"{item} twice"]
+        assert again["n_votes"] == 2 * found[item]["n_votes"]
+        assert {**again, "n_votes": 0, "item_id": ""} == {**found[item], "n_votes": 0, "item_id": ""}
         top = max(counts.values())
         assert found[item]["label"] == min(label for label, n in counts.items() if n == top)
         assert found[item]["confidence"] == pytest.approx(top / sum(counts.values()))
