@@ -76,7 +76,6 @@ def build(row: Mapping[str, Any], by_class: Mapping[str, Mapping[str, int]]) -> 
         "classes": {label: dict(splits) for label, splits in by_class.items()},
         "input_versions": dict(row["input_versions"]),
         "label_protocol": json.loads(row["label_protocol"]),
-        "utility": dict(row["utility"]),
         "config": json.loads(row["config"]),
     }
 

@@ -32,7 +32,6 @@ class Provenance:
     parent: str | None = None
     reason: str | None = None
     label_protocol: Mapping[str, Any] = field(default_factory=dict)
-    utility: Mapping[str, float] = field(default_factory=dict)
     is_withheld: bool = False
 
 
@@ -131,7 +130,6 @@ def _registry_row(
         "input_versions": {t: v for t in TABLES if (v := _version(pinned, t)) >= 0},
         "config": json.dumps(origin.config, sort_keys=True, default=str),
         "label_protocol": json.dumps(origin.label_protocol, sort_keys=True, default=str),
-        "utility": dict(origin.utility),
         "freeze_id": mine.number,
         "synlake_version": __version__,
     }, by_class

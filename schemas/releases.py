@@ -1,6 +1,6 @@
 """releases: a frozen release. Key (release); by freeze-release, append-only. Its row is what makes it one."""
 
-from pyspark.sql.types import DoubleType, LongType, MapType, StringType, StructType, TimestampType
+from pyspark.sql.types import LongType, MapType, StringType, StructType, TimestampType
 
 from synlake.schemas.table import Table, column, one_of
 
@@ -37,11 +37,6 @@ TABLE = Table(
             ),
             column("config", StringType(), "effective configuration of every stage, JSON"),
             column("label_protocol", StringType(), "how its labels came about: questions, votes, rule; JSON"),
-            column(
-                "utility",
-                MapType(StringType(), DoubleType(), False),
-                "U(D) and its terms, see methods/objective.py; empty: imported",
-            ),
             column("freeze_id", LongType(), "the claim it was frozen under; see core/registry.py"),
             column("synlake_version", StringType(), "version of synlake that froze it"),
         ]

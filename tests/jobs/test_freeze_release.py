@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import io
 import json
+import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import imagehash
 import pytest
+from PIL import Image
 from rows import NOON, as_dicts, rows
 
 from synlake import manifest, registry, tables
@@ -39,8 +44,8 @@ def grow(spark, warehouse, names):
 
 
 def hash_of(name):
-    """Hashes that are far apart: 16 times the name's number in each nibble."""
-    return int(f"{ord(name[0]) % 8}{int(name[1:]):07d}" * 2, 16)
+    """Hashes that are far apart, as those of different pictures are."""
+    return random.Random(name).getrandbits(63)
 
 
 def freeze(warehouse, release, **more):
@@ -141,33 +146,63 @@ def test_a_release_is_derived_and_its_version_must_grow_enough(frozen, tmp_path)
     assert (subset.rows_kept, dict(subset.rejected)) == (10, {"other_class": 10})
 
 
+def drawn(name):
+    """A picture of its own for each name: (image_id, perceptual hash, bytes)."""
+    image = Image.frombytes("L", (64, 64), random.Random(name).randbytes(64 * 64))
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    bits = "".join(str(int(bit)) for bit in imagehash.phash(image).hash.flat)
+    number = int(bits, 2)
+    return hashlib.sha256(stream.getvalue()).hexdigest(), number - (number >> 63 << 64), stream.getvalue()
+
+
+def grow_drawn(spark, warehouse, names):
+    """The same as :func:`grow`, of real pictures; returns their ids."""
+    pictures = {name: drawn(name) for name in names}
+    for table, columns in (
+        ("fingerprints", {"width_px": 64, "height_px": 64, "format": "PNG", "hash_mode": "exact"}),
+        ("labels", {"label": "yes", "confidence": 1.0, "n_votes": 3}),
+        ("pool", {"is_kept": True, "n_sources": 1}),
+        ("image_bytes", {}),
+    ):
+        more = {
+            "fingerprints": lambda name: {"phash": pictures[name][1]},
+            "labels": lambda name: {"item_id": name, "synset_id": {"p": PUG, "t": TENCH}[name[0]]},
+            "pool": lambda name: {"synset_id": {"p": PUG, "t": TENCH}[name[0]]},
+            "image_bytes": lambda name: {"bytes": pictures[name][2], "size_bytes": len(pictures[name][2])},
+        }[table]
+        given = [{"image_id": pictures[name][0], **columns, **more(name)} for name in names]
+        tables.insert_new(warehouse, table, rows(spark, table, *given))
+    return {pictures[name][0] for name in names}
+
+
 @pytest.mark.slow
 def test_a_release_outlives_new_data_vacuum_and_another_configuration(spark, frozen, tmp_path):
     """Its rows are its own: nothing that happens to the tables it was made from can change it."""
-    warehouse = tables.open_warehouse(spark, str(tmp_path / "copy"))
-    shutil.copytree(frozen.root, warehouse.root, dirs_exist_ok=True)
+    warehouse = tables.open_warehouse(spark, str(tmp_path / "mine"))
+    tables.append(warehouse, "synsets", tables.read(frozen, "synsets"))
+    grow_drawn(spark, warehouse, [f"{c}{i}" for c in "pt" for i in range(4)])
+    freeze(warehouse, "v1.0.0")
 
     def answers():
-        rows = [as_dicts(df) for df in registry.rows_of(warehouse, "v1.0.0").values()]
-        return rows, registry.row_of(warehouse, "v1.0.0")
+        found = [as_dicts(df) for df in registry.rows_of(warehouse, "v1.0.0").values()]
+        return found, registry.row_of(warehouse, "v1.0.0")
 
     before = answers()
-    grow(spark, warehouse, [f"{c}{i}" for c in "pt" for i in range(10, 20)])
-    for table in ("labels", "pool"):  # a later stage writes them anew, and what they were is gone
-        tables.overwrite(warehouse, table, tables.read(warehouse, table).where("image_id <> 'p0'"))
+    grow_drawn(spark, warehouse, [f"{c}{i}" for c in "pt" for i in range(4, 10)])
+    (gone,) = grow_drawn(spark, warehouse, ["p0"])
+    for table in ("labels", "pool"):  # a later run of the stages writes them anew
+        rest = tables.read(warehouse, table).where(f"image_id <> '{gone}'").localCheckpoint()
+        tables.overwrite(warehouse, table, rest)
     spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
     try:
-        for table in sorted(
-            path.name for path in Path(warehouse.root).iterdir() if (path / "_delta_log").is_dir()
-        ):
-            spark.sql(f"VACUUM delta.`{tables.path(warehouse, table)}` RETAIN 0 HOURS")
+        for path in sorted(Path(warehouse.root).glob("*/_delta_log")):
+            spark.sql(f"VACUUM delta.`{path.parent}` RETAIN 0 HOURS")
     finally:
         spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
-    with pytest.raises(Exception, match=r"(?i)file.*(not exist|not found|vacuum)"):
+    with pytest.raises(Exception, match=r"(?i)file"):  # time travel alone would have lost it
         spark.read.format("delta").option("versionAsOf", 1).load(tables.path(warehouse, "pool")).collect()
     freeze(warehouse, "v2.0.0", n_val=3, n_test=4, tau=4, seed=8)
-    assert len(images_of(warehouse, "v2.0.0")) == 39
+    assert len(images_of(warehouse, "v2.0.0")) == 19
     assert answers() == before
-    assert [f for f in verify_release.check(warehouse, "v1.0.0", deep=True) if not f[1]] == [
-        ("bytes", False, "12 rows, first: " + "; ".join(f"p{i}: no bytes" for i in range(5)))
-    ]
+    assert [f for f in verify_release.check(warehouse, "v1.0.0", deep=True) if not f[1]] == []
