@@ -2,7 +2,7 @@
 VENV = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow check format wheel zip demo cluster-test bench-dedup bench-crowd bench-sources clean
+.PHONY: help setup test test-slow check format wheel zip demo cluster-test bench-dedup bench-crowd bench-sources bench-release bench-export clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ bench-sources: setup ## downloads against img2dataset; seconds of selection
 	$(VENV)/python benchmarks/download.py
 	$(VENV)/python benchmarks/download.py --failing 0.2
 	$(VENV)/python benchmarks/selection.py
+
+bench-release: setup ## freeze, verify and query 1.28M synthetic rows, against Spark copying them
+	$(VENV)/python benchmarks/release.py
+
+bench-export: setup ## WebDataset export of $(IMAGES) against tar
+	$(VENV)/python benchmarks/export.py $(IMAGES)
 
 clean: ## remove .venv and all that was built; never a warehouse
 	rm -rf .venv .venv.lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -31,6 +31,20 @@ def seal_path_of(release: str) -> str:
     return f"manifests/{release}/release_files.json"
 
 
+def row_hashes_path_of(release: str, freeze_id: int) -> str:
+    """Where the hash of every row of a release is, by which a row that differs can be named.
+
+    Each freeze has a folder of its own, so that one that lost the name to another leaves the other's alone.
+    """
+    return f"manifests/{release}/row_hashes/{freeze_id}"
+
+
+def row_hashes_of(warehouse: Warehouse, release: str, freeze_id: int) -> DataFrame:
+    """``table, key, row_sha256`` of every row of a release as it was frozen, but for withheld labels."""
+    schema = "key string, row_sha256 binary, table string"
+    return tables.read_files(warehouse, row_hashes_path_of(release, freeze_id), schema)
+
+
 def as_text(content: Mapping[str, Any]) -> str:
     """Canonical JSON: keys sorted, one a line, so that two manifests can be compared with ``diff``."""
     return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
@@ -61,20 +75,20 @@ def build(row: Mapping[str, Any], by_class: Mapping[str, Mapping[str, int]]) -> 
         "counts": dict(row["counts"]),
         "classes": {label: dict(splits) for label, splits in by_class.items()},
         "input_versions": dict(row["input_versions"]),
+        "label_protocol": json.loads(row["label_protocol"]),
         "config": json.loads(row["config"]),
     }
 
 
-def seal(warehouse: Warehouse, release: str) -> dict[str, Any]:
+def seal(warehouse: Warehouse, row: Mapping[str, Any]) -> dict[str, Any]:
     """sha256 and size of every data file in the release's folders, by path below the warehouse."""
-    found: dict[str, Any] = {}
-    for table in registry.ROW_TABLES:
-        folder = f"{table}/release={release}"
-        if not textfiles.exists(warehouse, folder):
-            continue  # a table without rows of this release
-        for row in tables.file_checksums(warehouse, folder).collect():
-            found[f"{folder}/{row['name']}"] = {"sha256": row["sha256"], "size_bytes": row["size_bytes"]}
-    return found
+    folders = [f"{table}/release={row['release']}" for table in registry.ROW_TABLES]
+    folders.append(row_hashes_path_of(row["release"], row["freeze_id"]))
+    there = [folder for folder in folders if textfiles.exists(warehouse, folder)]
+    if not there:
+        return {}
+    found = tables.file_checksums(warehouse, there).collect()  # one row a file: as many as the tables have
+    return {one["path"]: {"sha256": one["sha256"], "size_bytes": one["size_bytes"]} for one in found}
 
 
 def _utc(moment: dt.datetime) -> str:

@@ -13,6 +13,7 @@ import random
 import re
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +24,9 @@ from synlake import tables
 from synlake.errors import ConflictError, InputError
 from synlake.tables import Warehouse
 
-#: The tables that hold the rows of releases.
-ROW_TABLES = ("release_images", "release_synsets", "release_hierarchy")
-_TABLES = ("releases", *ROW_TABLES)
+#: The tables that hold the rows of releases. The last has rows only where labels are withheld, and may be
+#: absent from a copy of a warehouse that is given to others.
+ROW_TABLES = ("release_images", "release_synsets", "release_hierarchy", "release_withheld")
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,14 @@ class Claim:
     release: str
     number: int
 
-    def options(self, step: int = 0) -> dict[str, str]:
+    @property
+    def app(self) -> str:
+        """The name that Delta keeps the number under."""
+        return f"freeze:{self.release}"
+
+    def options(self) -> dict[str, str]:
         """Write options under which Delta refuses what an older claim writes."""
-        return {"txnAppId": f"freeze:{self.release}", "txnVersion": str(self.number + step)}
+        return {"txnAppId": self.app, "txnVersion": str(self.number + 1)}
 
 
 def check_is_free(warehouse: Warehouse, release: str) -> None:
@@ -60,29 +66,41 @@ def schema_name(release: str) -> str:
     return re.sub(r"\W", "_", release).lower()
 
 
-def claim(warehouse: Warehouse, release: str) -> Claim:
-    """Claim the name, and clear what an unfinished freeze left under it."""
+def claim(warehouse: Warehouse, release: str, *, is_withheld: bool = False) -> Claim:
+    """Claim the name, and clear what an unfinished freeze left under it.
+
+    ``is_withheld`` says that labels will be withheld; else the table for them is left alone where there is none.
+    """
     check_is_free(warehouse, release)
-    newest = max(tables.last_transaction(warehouse, t, f"freeze:{release}") for t in _TABLES)
+    secrets = ROW_TABLES[-1]
+    mine_to_be = [t for t in ROW_TABLES if t != secrets or is_withheld or tables.exists(warehouse, secrets)]
+    claimed = ("releases", *mine_to_be)
+    newest = max(tables.last_transaction(warehouse, t, f"freeze:{release}") for t in claimed)
     # Microseconds and three random digits: unique in practice, and later claims are larger.
     now = (time.time_ns() // 1000) * 1000 + random.randrange(1000)
     mine = Claim(release, max(now, newest + 1) // 2 * 2 + 2)
-    for table in _TABLES:
-        tables.fence(warehouse, table, mine.options())
-    check_is_free(warehouse, release)  # nobody can register under an older claim from here on
-    for table in ROW_TABLES:
-        tables.discard_unfinished(warehouse, table, f"release = '{release}'")
+    with ThreadPoolExecutor(len(claimed)) as pool:  # what takes the time is waiting for files, not work
+        fenced = list(pool.map(lambda table: tables.fence(warehouse, table, mine.app, mine.number), claimed))
+        check_is_free(warehouse, release)  # nobody can register under an older claim from here on
+        left = [
+            table for table, had_rows in zip(claimed, fenced, strict=True) if had_rows and table != "releases"
+        ]
+        list(
+            pool.map(
+                lambda table: tables.discard_unfinished(warehouse, table, f"release = '{release}'"), left
+            )
+        )
     return mine
 
 
-def add_rows(warehouse: Warehouse, mine: Claim, table: str, rows: DataFrame) -> int:
-    """Add the rows of the claimed release to a table."""
-    return tables.append(warehouse, table, rows, options=mine.options(1))
+def add_rows(warehouse: Warehouse, mine: Claim, table: str, rows: DataFrame, *, is_held: bool = False) -> int:
+    """Add the rows of the claimed release to a table; ``is_held`` as for :func:`tables.append`."""
+    return tables.append(warehouse, table, rows, options=mine.options(), is_held=is_held)
 
 
 def register(warehouse: Warehouse, mine: Claim, row: DataFrame) -> None:
     """Make it a release; :class:`ConflictError` where a newer claim came between."""
-    tables.append(warehouse, "releases", row, options=mine.options(1))
+    tables.append(warehouse, "releases", row, options=mine.options())
     won = tables.read(warehouse, "releases").where(
         (F.col("release") == mine.release) & (F.col("freeze_id") == mine.number)
     )
@@ -106,7 +124,7 @@ def unrecorded(warehouse: Warehouse, release: str, stage: str) -> dict[str, Any]
 def rows_of(warehouse: Warehouse, release: str) -> Mapping[str, DataFrame]:
     """The rows of a release by table, without the columns that only say which release it is."""
     return {
-        table: tables.read(warehouse, table).where(F.col("release") == release).drop("release")
+        table: tables.read_or_empty(warehouse, table).where(F.col("release") == release).drop("release")
         for table in ROW_TABLES
     }
 
@@ -122,7 +140,11 @@ def row_of(warehouse: Warehouse, release: str) -> dict[str, Any]:
     return row.asDict(recursive=True)
 
 
-def earlier_images(warehouse: Warehouse) -> DataFrame:
-    """The rows of every registered release; what an unfinished freeze left is not among them."""
+def earlier_images(warehouse: Warehouse) -> DataFrame | None:
+    """The rows of every registered release, without what an unfinished freeze left; None where there is none."""
     registered = tables.read_or_empty(warehouse, "releases").select("release")
-    return tables.read_or_empty(warehouse, "release_images").join(registered, on="release", how="left_semi")
+    if registered.isEmpty():
+        return None
+    return tables.read(warehouse, "release_images").join(
+        F.broadcast(registered), on="release", how="left_semi"
+    )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from delta.tables import DeltaTable  # noqa: TID251 - this is that place
-from pyspark.sql import DataFrame, SparkSession
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from synlake import contract
@@ -23,6 +25,7 @@ from synlake.spread import held
 #: Raised when tables of an older synlake can no longer be read as they are.
 LAYOUT_VERSION = 1
 _LAYOUT_PROPERTY = "synlake.layout"
+_FENCE_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,17 @@ def read_files_with_new(warehouse: Warehouse, table: str, known: DataFrame) -> D
     return warehouse.spark.read.schema(rows.schema).parquet(*paths)
 
 
+def locate(warehouse: Warehouse, table: str) -> DataFrame | None:
+    """The key of each row with the ``path`` of its data file and its ``row_index`` there; None where files are remote.
+
+    For readers that go to a table's files themselves, since its rows are too big to be moved between tasks.
+    """
+    if "://" in warehouse.root:
+        return None
+    where = (F.col("_metadata.file_path").alias("path"), F.col("_metadata.row_index").alias("row_index"))
+    return read(warehouse, table).select(*TABLES[table].key, *where)
+
+
 def read_release(warehouse: Warehouse, release: str, *, flag: str) -> DataFrame:
     """The images of a frozen release; :class:`InputError` names ``flag`` where there is none of that name."""
     images = read_or_empty(replace(warehouse, pins={}), "release_images").where(F.col("release") == release)
@@ -141,12 +155,20 @@ def overwrite(warehouse: Warehouse, table: str, df: DataFrame, *, where: str | N
 
 
 def append(
-    warehouse: Warehouse, table: str, df: DataFrame, *, options: Mapping[str, str] | None = None
+    warehouse: Warehouse,
+    table: str,
+    df: DataFrame,
+    *,
+    options: Mapping[str, str] | None = None,
+    is_held: bool = False,
 ) -> int:
-    """Add rows in one commit; returns rows written. No commit is made for no rows."""
+    """Add rows in one commit; returns rows written. No commit is made for no rows.
+
+    ``is_held`` says that the caller holds ``df`` on disk, so that it need not be held here once more.
+    """
     spec = TABLES[table]
     _create(warehouse, spec)
-    return _write(warehouse, spec, df, mode="append", options=options or {})
+    return _write(warehouse, spec, df, mode="append", options=options or {}, is_held=is_held)
 
 
 def insert_new(warehouse: Warehouse, table: str, df: DataFrame) -> int:
@@ -182,11 +204,36 @@ def last_transaction(warehouse: Warehouse, table: str, app: str) -> int:
     return int(found.get()) if found.isDefined() else 0
 
 
-def fence(warehouse: Warehouse, table: str, options: Mapping[str, str]) -> None:
-    """Commit a transaction number and no rows: writes with a smaller one are refused from now on."""
-    spec = TABLES[table]
-    _create(warehouse, spec)
-    _save(warehouse, spec, warehouse.spark.createDataFrame([], spec.schema), "append", options)
+def fence(warehouse: Warehouse, table: str, app: str, number: int) -> bool:
+    """Commit a transaction number and no rows: what ``app`` writes with a smaller one is refused from now on.
+
+    Returns whether ``app`` had committed one before, so that it may have rows in the table.
+    The commit is Delta's own, without the Spark jobs that writing a table of no rows takes. Where another
+    process commits at the same time, Delta refuses one of the two, which then looks again.
+    """
+    _create(warehouse, TABLES[table])
+    jvm = warehouse.spark._jvm
+    assert jvm is not None
+    delta = jvm.org.apache.spark.sql.delta
+    none = jvm.scala.Option.empty()
+    for attempt in range(_FENCE_ATTEMPTS):
+        transaction = _delta_log(warehouse, table).startTransaction(none, none)
+        before = transaction.txnVersion(app)
+        if before >= number:
+            return True
+        mark = delta.actions.SetTransaction(app, number, none)
+        actions = jvm.scala.jdk.javaapi.CollectionConverters.asScala([mark]).toSeq()
+        try:
+            transaction.commit(
+                actions, getattr(delta, "DeltaOperations$ManualUpdate$").__getattr__("MODULE$")
+            )
+            return
+        except Py4JJavaError as error:
+            if (
+                attempt == _FENCE_ATTEMPTS - 1
+                or "Concurrent" not in error.java_exception.getClass().getName()
+            ):
+                raise
 
 
 def discard_unfinished(warehouse: Warehouse, table: str, where: str) -> None:
@@ -234,14 +281,35 @@ def _move_part(spark: SparkSession, scratch: str, target: str) -> None:
     file_system.delete(hadoop_path(name.getParent(), f".{name.getName()}.crc"), False)
 
 
-def file_checksums(warehouse: Warehouse, folder: str) -> DataFrame:
-    """``name, size_bytes, sha256`` of the Parquet files in a folder of the warehouse, whatever Delta says of them."""
+def write_files(warehouse: Warehouse, folder: str, df: DataFrame, *, partition_by: str) -> None:
+    """Replace a folder of plain Parquet files below the warehouse; for what belongs to one release alone."""
+    df.write.mode("overwrite").partitionBy(partition_by).parquet(f"{warehouse.root.rstrip('/')}/{folder}")
+
+
+def read_files(warehouse: Warehouse, folder: str, schema: str) -> DataFrame:
+    """What :func:`write_files` wrote."""
+    return warehouse.spark.read.schema(schema).parquet(f"{warehouse.root.rstrip('/')}/{folder}")
+
+
+def file_checksums(warehouse: Warehouse, folders: Sequence[str]) -> DataFrame:
+    """``path`` (below the warehouse), ``size_bytes, sha256`` of each Parquet file in folders, known to Delta or not."""
     reader = warehouse.spark.read.format("binaryFile").option("pathGlobFilter", "*.parquet")
-    return reader.load(f"{warehouse.root.rstrip('/')}/{folder}").select(
-        F.element_at(F.split("path", "/"), -1).alias("name"),
+    found = reader.option("recursiveFileLookup", True).load(
+        [f"{warehouse.root.rstrip('/')}/{folder}" for folder in folders]
+    )
+    relative = [
+        F.when(F.contains("path", F.lit(f"/{folder}/")), F.concat(F.lit(f"{folder}/"), _after(f"/{folder}/")))
+        for folder in folders
+    ]
+    return found.select(
+        F.coalesce(*relative, F.col("path")).alias("path"),
         F.col("length").alias("size_bytes"),
         F.sha2("content", 256).alias("sha256"),
     )
+
+
+def _after(delimiter: str) -> Column:
+    return F.substring_index("path", delimiter, -1)
 
 
 def commits(warehouse: Warehouse, table: str) -> DataFrame:
@@ -249,13 +317,22 @@ def commits(warehouse: Warehouse, table: str) -> DataFrame:
     return DeltaTable.forPath(warehouse.spark, path(warehouse, table)).history()
 
 
-def _write(warehouse: Warehouse, spec: Table, df: DataFrame, mode: str, options: Mapping[str, str]) -> int:
+def _write(
+    warehouse: Warehouse,
+    spec: Table,
+    df: DataFrame,
+    mode: str,
+    options: Mapping[str, str],
+    *,
+    is_held: bool = False,
+) -> int:
     """Stage, check, commit.
 
     The rows are computed once, onto the executors' disks: the contract is checked there, and range
     partitioning (which samples its input first) does not compute them a second time.
     """
-    with held(contract.conform(df, spec)) as staged:
+    conforming = contract.conform(df, spec)
+    with nullcontext(conforming) if is_held else held(conforming) as staged:
         n_rows = contract.check(staged, spec)
         if n_rows or mode == "overwrite":
             _save(warehouse, spec, _laid_out(staged, spec, n_rows), mode, options)

@@ -18,7 +18,8 @@ RELEASE_VIEWS = {
     "synsets": "SELECT * FROM {synsets} WHERE {where}",
     "classes": (
         "SELECT s.synset_id, s.name, s.gloss, count(*) AS n_images, count_if(i.split = 'train') AS n_train,"
-        " count_if(i.split = 'val') AS n_val, count_if(i.split = 'test') AS n_test"
+        " count_if(i.split = 'val') AS n_val, count_if(i.split = 'test') AS n_test,"
+        " count_if(i.split = 'holdout') AS n_holdout"
         " FROM (SELECT * FROM {synsets} WHERE {where}) AS s"
         " JOIN (SELECT * FROM {images} WHERE {where}) AS i ON i.synset_id = s.synset_id"
         " GROUP BY s.synset_id, s.name, s.gloss"

@@ -24,7 +24,7 @@ PIPELINE = (
         "freeze-release",
         reads=("synsets", "candidates", "fingerprints", "pool", "labels"),
         optional_reads=("reviews",),
-        writes=("release_images", "release_synsets", "release_hierarchy", "releases"),
+        writes=("release_images", "release_synsets", "release_hierarchy", "release_withheld", "releases"),
         refuses_repeat=True,
     ),
 )

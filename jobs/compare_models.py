@@ -57,11 +57,11 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     if settings.release is None or settings.baseline is None or settings.model is None:
         raise UsageError("--release, --baseline and --model are needed\n  next: compare-models --help")
     _check_release(settings, settings.release)
-    registry.row_of(warehouse, settings.release)
-    images = registry.rows_of(warehouse, settings.release)["release_images"]
+    release = registry.row_of(warehouse, settings.release)
     guesses_l = scoring.predictions_of(warehouse, settings.release, settings.baseline)
     guesses_r = scoring.predictions_of(warehouse, settings.release, settings.model)
     split = _common_split(settings, guesses_l, guesses_r)
+    images = scoring.images_for(warehouse, release, guesses_l)
     with held(score_images(images, guesses_l)) as scored_l, held(score_images(images, guesses_r)) as scored_r:
         rows = [_compared(settings, split, name, scored_l, scored_r) for name in ("top1", "top5")]
     output.emit(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from pyspark.sql import functions as F
 from synlake import registry, tables
 from synlake.config import moment
 from synlake.errors import InputError, UsageError
-from synlake.jobs import freezing
+from synlake.jobs import freezing, released
 from synlake.methods import versions
 from synlake.methods.release_diff import diff_images
 from synlake.spread import held
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 def derive(warehouse: Warehouse, settings: Config) -> Outcome:
     """Freeze ``settings.release`` from the rows of ``settings.from_``; splits, labels and groups stay."""
     parent = str(settings.from_)
-    registry.row_of(warehouse, parent)
+    origin_row = registry.row_of(warehouse, parent)
     if settings.withdraw and not settings.reason:
         raise UsageError("--withdraw: needs --reason TEXT, which the release keeps")
-    rows = registry.rows_of(warehouse, parent)
+    rows = {
+        **registry.rows_of(warehouse, parent),
+        "release_images": released.labelled_images(warehouse, origin_row),
+    }
     withdrawn = _withdrawn(warehouse, rows["release_images"], settings.withdraw)
     _check_classes(rows["release_synsets"], settings.only)
     wanted = F.col("label").isin(*settings.only) if settings.only else F.lit(True)
@@ -40,7 +44,8 @@ def derive(warehouse: Warehouse, settings: Config) -> Outcome:
         if not n:
             raise InputError(f"--from {parent}: nothing is left of it")
         check_version(warehouse, settings.release, images)
-        mine = registry.claim(warehouse, settings.release)
+        is_withheld = settings.withhold_labels or "withheld" in origin_row["counts"]
+        mine = registry.claim(warehouse, settings.release, is_withheld=is_withheld)
         left_out = {"withdrawn": n_before - n_left, "other_class": n_left - n}
         left_out = {reason: count for reason, count in left_out.items() if count}
         origin = freezing.Provenance(
@@ -50,6 +55,8 @@ def derive(warehouse: Warehouse, settings: Config) -> Outcome:
             left_out=left_out,
             parent=parent,
             reason=settings.reason,
+            label_protocol=json.loads(origin_row["label_protocol"]),
+            is_withheld=is_withheld,
         )
         checksum = freezing.freeze(warehouse, mine, _rows(warehouse, rows, images, settings), origin)
     note = f"release {settings.release} is frozen from {parent}, content_checksum {checksum}"
@@ -58,14 +65,13 @@ def derive(warehouse: Warehouse, settings: Config) -> Outcome:
 
 def check_version(warehouse: Warehouse, release: str, images: DataFrame) -> None:
     """Raise :class:`UsageError` where the name is a semantic version that grows less than its content changed."""
-    known = (
-        tables.read_or_empty(warehouse, "releases").where("kind <> 'imported'").select("release").collect()
-    )
-    earlier = [row["release"] for row in known if versions.level(row["release"], release)]
+    known = tables.read_or_empty(replace(warehouse, pins={}), "releases").where("kind <> 'imported'")
+    rows = {row["release"]: row for row in known.select("release", "counts").collect()}
+    earlier = [name for name in rows if versions.level(name, release)]
     if not earlier:
         return
     last = max(earlier, key=lambda name: versions.parse(name) or (0, 0, 0))
-    old = registry.rows_of(warehouse, last)["release_images"]
+    old = released.labelled_images(warehouse, rows[last].asDict(recursive=True))
     changes = diff_images(old, images).groupBy("change").agg(F.count("*").alias("n")).collect()
     gone = old.select("label").distinct().join(images.select("label").distinct(), on="label", how="left_anti")
     counts = {row["change"]: row["n"] for row in changes}

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from synlake import output, registry
 from synlake.config import bad_name, option
 from synlake.errors import UsageError
+from synlake.jobs import released
 from synlake.methods import versions
 from synlake.methods.release_diff import CHANGES, changes_by_class, diff_images
 from synlake.spread import held
@@ -42,9 +43,8 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     given = [*arguments.releases, *filter(None, (settings.from_release, settings.to_release))]
     if len(given) != 2:
         raise UsageError("two releases are needed: the older and the newer\n  next: diff-releases OLD NEW")
-    for release in given:
-        registry.row_of(warehouse, release)
-    old, new = (registry.rows_of(warehouse, release)["release_images"] for release in given)
+    rows = [registry.row_of(warehouse, release) for release in given]
+    old, new = (released.labelled_images(warehouse, row) for row in rows)
     with held(diff_images(old, new)) as changes:
         if settings.images:
             shown = changes.where("change <> 'same'").orderBy("change", "image_id")

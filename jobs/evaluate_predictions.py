@@ -57,9 +57,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     predictions = scoring.predictions_of(warehouse, settings.release, settings.model)
     hierarchy = registry.rows_of(warehouse, settings.release)["release_hierarchy"]
     with (
-        held(
-            score_images(registry.rows_of(warehouse, settings.release)["release_images"], predictions)
-        ) as scored,
+        held(score_images(scoring.images_for(warehouse, release, predictions), predictions)) as scored,
         held(guess_pairs(scored)) as pairs,
     ):
         ancestors = common_ancestors(pairs.select("label", "guess").distinct(), scoring.closure_of(hierarchy))

@@ -1,7 +1,7 @@
-"""Export a release for training: an ImageFolder tree, WebDataset shards, or Parquet for Hugging Face datasets.
+"""Export a release for training: an ImageFolder tree, WebDataset or TFRecord shards, or Parquet for Hugging Face.
 
-Beside the images: checksums.csv, classes.csv, attribution.csv, README.md (dataset card) and croissant.json.
-Running it again writes only what is missing. --resize 256 makes the shorter side 256 pixels.
+Beside the images: checksums.csv, classes.csv, attribution.csv, LICENCES.md, README.md (dataset card) and
+croissant.json. A run that was interrupted goes on where it stopped. --resize 256 makes the shorter side 256 pixels.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import argparse
 import csv
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,19 @@ from pyspark.sql import functions as F
 
 from synlake import output, registry, tables
 from synlake.config import bad_name, option
-from synlake.errors import InputError, UsageError
-from synlake.methods.dataset_card import croissant, dataset_card
-from synlake.methods.export_plan import with_class_index, with_shards
-from synlake.spread import by_weight, held
+from synlake.errors import EnvironmentFault, InputError, UsageError
+from synlake.jobs import exporting, released
+from synlake.methods.attribution import attribution, licence_counts
+from synlake.methods.croissant import croissant
+from synlake.methods.dataset_card import dataset_card, licences
+from synlake.methods.export_plan import with_class_index
+from synlake.schemas.release_images import SPLITS
+from synlake.spread import held, wide_rows
 from synlake.tables import Warehouse
-from synlake.udfs.export_images import write_folders, write_shards
 
 EXAMPLE = "export-release --release v1.0.0 --layout webdataset --output exported"
 NEEDS_WAREHOUSE = True
-LAYOUTS = ("imagefolder", "webdataset", "parquet")
+LAYOUTS = ("imagefolder", "webdataset", "parquet", "tfrecord")
 COLUMNS = ("release", "layout", "n_files", "n_images", "size_bytes")
 
 
@@ -39,8 +44,11 @@ class Config:
     release: str | None = option(None, "the release; needed", check=bad_name)
     output: str | None = option(None, "local folder to write to; needed")
     layout: str = option("imagefolder", "what to write", choices=LAYOUTS)
-    split: tuple[str, ...] = option((), "splits to export; default: all")
+    split: tuple[str, ...] = option((), f"splits to export, of {', '.join(SPLITS)}; default: all")
     resize: int = option(0, "shorter side, pixels; 0: bytes as they are", minimum=0)
+    max_bytes: int = option(
+        0, "larger images become JPEGs of lower quality, then of smaller size, bytes; 0: no limit", minimum=0
+    )
     shard_bytes: int = option(256 << 20, "of one shard, about, bytes", minimum=1 << 16)
     license: str = option("unknown: each image has that of its source", "what the dataset card says")
 
@@ -49,65 +57,95 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     """Read the release and its bytes, write the files; print how many."""
     if settings.release is None or settings.output is None:
         raise UsageError("--release NAME and --output DIR are needed\n  next: export-release --help")
+    _check(settings)
     row = registry.row_of(warehouse, settings.release)
     root = os.path.abspath(os.path.expanduser(settings.output))
     os.makedirs(root, exist_ok=True)
+    records_dir = exporting.records_folder(root, row, settings)
     rows = registry.rows_of(warehouse, settings.release)
+    labels = released.class_labels(warehouse, settings.release)
     with (
-        held(_images(warehouse, rows["release_images"], settings)) as images,
-        held(_write(warehouse, images, root, settings)) as written,
+        wide_rows(warehouse.spark),
+        held(_images(warehouse, rows["release_images"], settings, labels)) as images,
     ):
-        _write_csv(written.orderBy("path"), root, "checksums.csv")
-        n_files, n_images, size = written.agg(
-            F.count("*"), F.coalesce(F.sum("n_images"), F.lit(0)), F.coalesce(F.sum("size_bytes"), F.lit(0))
-        ).collect()[0]
-    classes = rows["release_synsets"].select("synset_id", "name", "gloss", "n_images").orderBy("synset_id")
-    _write_csv(classes, root, "classes.csv")
-    _write_csv(_attribution(warehouse, rows["release_images"]), root, "attribution.csv")
-    _write_cards(row, root, settings)
+        files = exporting.write(
+            warehouse, images, settings, root=root, records_dir=records_dir, labels=labels
+        )
+        with held(files) as written:
+            _write_csv(written.orderBy("path").drop("n_left"), root, "checksums.csv")
+            found = written.agg(
+                F.count("*"),
+                *(F.coalesce(F.sum(name), F.lit(0)) for name in ("n_images", "size_bytes", "n_left")),
+            ).collect()[0]
+            ending = F.element_at(F.split("path", "\\."), -1).alias("ending")
+            endings = [one["ending"] for one in written.select(ending).distinct().collect()]
+        splits = {r["split"]: r["n"] for r in images.groupBy("split").agg(F.count("*").alias("n")).collect()}
+        about = {**row, "layout": settings.layout, "license": settings.license, "splits": splits}
+        _write_texts(warehouse, images, rows["release_synsets"], about, root, endings)
+    exporting.clean(records_dir)
+    n_files, n_images, size, n_left = found
+    if n_left:
+        output.say(f"note: {n_left} images could not be decoded, and are exported as they are")
     output.emit(COLUMNS, [(settings.release, settings.layout, n_files, n_images, size)], arguments.format)
     return 0
 
 
-def _images(warehouse: Warehouse, images: DataFrame, settings: Config) -> DataFrame:
+def _check(settings: Config) -> None:
+    unknown = sorted(set(settings.split) - set(SPLITS))
+    if unknown:
+        raise UsageError(f"--split {unknown[0]}: wanted some of {', '.join(SPLITS)}")
+    if settings.layout == "tfrecord" and find_spec("google_crc32c") is None:
+        raise EnvironmentFault(
+            "--layout tfrecord: google-crc32c is not installed\n"
+            "  next: .venv/bin/python -m pip install -e '.[tfrecord]' -c constraints.txt"
+        )
+
+
+def _images(warehouse: Warehouse, images: DataFrame, settings: Config, labels: Sequence[str]) -> DataFrame:
     """``split, label, class_index, image_id, size_bytes`` of what is exported; all must have bytes."""
     stored = tables.read_or_empty(warehouse, "image_bytes").select("image_id", "size_bytes")
-    numbered = with_class_index(images.select("split", "label", "image_id"), images)
+    numbered = with_class_index(images.select("split", "label", "image_id"), labels)
     chosen = numbered.where(F.col("split").isin(*settings.split)) if settings.split else numbered
     joined = chosen.join(stored, on="image_id", how="left")
-    without = joined.where("size_bytes IS NULL")
-    n_without = without.count()
+    n, n_without = joined.agg(F.count("*"), F.count_if(F.col("size_bytes").isNull())).collect()[0]
     if n_without:
         raise InputError(
             f"--release {settings.release}: {n_without} images have no bytes in the warehouse\n"
             "  next: import the release from a folder of images; a list has no bytes to export"
         )
+    if not n:
+        raise InputError(f"--release {settings.release}: has no images in split {', '.join(settings.split)}")
     return joined
 
 
-def _write(warehouse: Warehouse, images: DataFrame, root: str, settings: Config) -> DataFrame:
-    """The files of the layout, a row each. Rows are spread by their bytes first, and the bytes joined to them."""
-    stored = tables.read(warehouse, "image_bytes").select("image_id", "bytes")
-    if settings.layout == "imagefolder":
-        spread = by_weight(images, "size_bytes", "image_id").join(stored, on="image_id")
-        return write_folders(spread, root=root, shorter_px=settings.resize)
-    ending = "tar" if settings.layout == "webdataset" else "parquet"
-    sharded = with_shards(images, shard_bytes=settings.shard_bytes, ending=ending)
-    spread = by_weight(sharded.join(stored, on="image_id"), "size_bytes", "shard")
-    names = [row["label"] for row in images.select("label").distinct().orderBy("label").collect()]
-    ordered = spread.sortWithinPartitions("shard", "image_id", "label")
-    return write_shards(ordered, root=root, shorter_px=settings.resize, class_names=names)
-
-
-def _attribution(warehouse: Warehouse, images: DataFrame) -> DataFrame:
-    """Where each image came from, as far as it is known."""
-    sources = (
-        tables.read_or_empty(warehouse, "candidates")
-        .groupBy("image_id")
-        .agg(F.min(F.struct("source", "source_ref")).alias("first"))
-    )
-    found = images.select("image_id").distinct().join(sources, on="image_id", how="left")
-    return found.select("image_id", "first.source", "first.source_ref").orderBy("image_id")
+def _write_texts(
+    warehouse: Warehouse,
+    images: DataFrame,
+    synsets: DataFrame,
+    about: Mapping[str, Any],
+    root: str,
+    endings: Sequence[str],
+) -> None:
+    """What goes beside the files: classes, whose the images are, and the cards that describe the whole."""
+    classes = synsets.select("synset_id", "name", "gloss", "n_images").orderBy("synset_id")
+    _write_csv(classes, root, "classes.csv")
+    sources = (tables.read_or_empty(warehouse, name) for name in ("candidates", "search_results"))
+    with held(attribution(images, *sources)) as attributed:
+        _write_csv(attributed.orderBy("image_id"), root, "attribution.csv")
+        found = [one.asDict() for one in licence_counts(attributed).collect()]  # one row a licence
+    files: list[dict[str, str]] = []
+    if about["layout"] != "imagefolder":
+        with open(os.path.join(root, "checksums.csv"), newline="", encoding="utf-8") as stream:
+            files = list(csv.DictReader(stream))
+    labels = [one["synset_id"] for one in classes.select("synset_id").collect()]
+    described = croissant(about, files, labels=labels, endings=endings)
+    texts = {
+        "README.md": dataset_card(about),
+        "LICENCES.md": licences(about, found),
+        "croissant.json": json.dumps(described, indent=2, sort_keys=True, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        Path(root, name).write_text(text, encoding="utf-8")
 
 
 def _write_csv(df: DataFrame, root: str, name: str) -> None:
@@ -115,12 +153,3 @@ def _write_csv(df: DataFrame, root: str, name: str) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(df.columns)
         writer.writerows(df.toLocalIterator())
-
-
-def _write_cards(row: dict[str, Any], root: str, settings: Config) -> None:
-    about = {**row, "layout": settings.layout, "license": settings.license}
-    Path(root, "README.md").write_text(dataset_card(about), encoding="utf-8")
-    with open(os.path.join(root, "checksums.csv"), newline="", encoding="utf-8") as stream:
-        files = list(csv.DictReader(stream)) if settings.layout != "imagefolder" else []
-    text = json.dumps(croissant(about, files), indent=2, sort_keys=True, ensure_ascii=False)
-    Path(root, "croissant.json").write_text(text + "\n", encoding="utf-8")

@@ -18,16 +18,17 @@ from pyspark.sql import functions as F
 from synlake import registry, tables
 from synlake.config import bad_name, moment, option
 from synlake.errors import InputError
-from synlake.jobs import deriving, freezing
+from synlake.jobs import deriving, freezing, placing
 from synlake.jobs.release_utility import utility_controls
 from synlake.methods.audit import audit_table, audited
-from synlake.methods.release import decided_labels, judge_pool, with_groups
-from synlake.methods.splits import assign_splits, fixed_splits
+from synlake.methods.release import decided_labels, judge_pool
 from synlake.schemas import TABLES
 from synlake.spread import held
 from synlake.stage import Outcome, flagged_outcome, last_configs
 from synlake.tables import Warehouse
 
+#: Stages whose settings say how labels came about.
+PROTOCOL_STAGES = ("plan-annotation", "import-votes", "aggregate-votes", "review-labels")
 EXAMPLE = "freeze-release --release v1.0.0 --n-val 50 --n-test 100"
 
 
@@ -38,8 +39,13 @@ class Config:
     release: str = option("v1.0.0", "name of the release", check=bad_name)
     n_val: int = option(50, "validation images a class; fewer in small classes", minimum=0)
     n_test: int = option(100, "test images a class; fewer in small classes", minimum=0)
+    n_holdout: int = option(0, "images a class of a second test set; fewer in small classes", minimum=0)
+    withhold_labels: bool = option(False, "publish the holdout without labels; they go to release_withheld")
     tau: int = option(
-        8, "bits; a new image nearer than this to a test image of any release is test", minimum=0, maximum=8
+        8,
+        "bits; images nearer than this are one group, also to test images of any release",
+        minimum=0,
+        maximum=16,
     )
     from_: str | None = option(None, "derive it from this release instead of the pool", check=bad_name)
     only: tuple[str, ...] = option((), "with --from: the classes to take")
@@ -71,17 +77,21 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
             raise InputError(
                 f"--release {settings.release}: nothing to freeze; left out: {dict(outcome.rejected)}"
             )
-        mine = registry.claim(warehouse, settings.release)
-        with held(_images(warehouse, judged.where("left_out IS NULL"), settings)) as images:
+        taken = judged.where("left_out IS NULL")
+        configs = {**last_configs(warehouse), "freeze-release": asdict(settings)}
+        with placing.placed(warehouse, taken, settings, configs, n_images=outcome.rows_kept) as images:
+            deriving.check_version(warehouse, settings.release, images)
+            mine = registry.claim(warehouse, settings.release, is_withheld=settings.withhold_labels)
             rows = {
                 "release_images": images,
                 "release_synsets": _synsets(warehouse, images, settings),
                 "release_hierarchy": _hierarchy(warehouse, settings),
             }
-            deriving.check_version(warehouse, settings.release, images)
-            selected_by = last_configs(warehouse).get("select-synsets", {})
-            scores = utility_controls(warehouse, images, outcome, selected_by, settings.selection_id)
-            checksum = freezing.freeze(warehouse, mine, rows, _provenance(warehouse, settings, outcome))
+            scores = utility_controls(
+                warehouse, images, outcome, configs.get("select-synsets", {}), settings.selection_id
+            )
+            origin = _provenance(warehouse, settings, configs, outcome)
+            checksum = freezing.freeze(warehouse, mine, rows, origin)
     note = f"release {settings.release} is frozen, content_checksum {checksum}"
     return replace(outcome, controls=(*outcome.controls, *scores), notes=(note,))
 
@@ -116,23 +126,6 @@ def _check_audit(warehouse: Warehouse, settings: Config) -> None:
         )
 
 
-def _images(warehouse: Warehouse, taken: DataFrame, settings: Config) -> DataFrame:
-    prints = tables.read(warehouse, "fingerprints").select(
-        "image_id", "format", "width_px", "height_px", "phash", "hash_mode"
-    )
-    earlier = registry.earlier_images(replace(warehouse, pins={}))
-    fixed = fixed_splits(
-        taken.select("image_id").distinct().join(prints, on="image_id"), earlier, tau=settings.tau
-    )
-    split = assign_splits(
-        with_groups(taken), n_val=settings.n_val, n_test=settings.n_test, seed=settings.seed, fixed=fixed
-    )
-    full = split.join(prints, on="image_id").withColumns(
-        {"release": F.lit(settings.release), "label": F.col("synset_id")}
-    )
-    return full.select(*TABLES["release_images"].schema.names)
-
-
 def _synsets(warehouse: Warehouse, images: DataFrame, settings: Config) -> DataFrame:
     counts = images.groupBy("synset_id").agg(F.count(F.lit(1)).alias("n_images"))
     chosen = tables.read(warehouse, "synsets").where(
@@ -151,10 +144,27 @@ def _hierarchy(warehouse: Warehouse, settings: Config) -> DataFrame:
     return freezing.hierarchy_of(warehouse, settings.release, nouns, classes)
 
 
-def _provenance(warehouse: Warehouse, settings: Config, outcome: Outcome) -> freezing.Provenance:
+def _provenance(
+    warehouse: Warehouse, settings: Config, config: Mapping[str, Any], outcome: Outcome
+) -> freezing.Provenance:
     return freezing.Provenance(
         kind="frozen",
         frozen_at=moment(settings.as_of),
-        config={**last_configs(warehouse), "freeze-release": asdict(settings)},
+        config=config,
         left_out=outcome.rejected,
+        label_protocol=_label_protocol(warehouse, config),
+        is_withheld=settings.withhold_labels,
     )
+
+
+def _label_protocol(warehouse: Warehouse, config: Mapping[str, Any]) -> dict[str, Any]:
+    """How labels came about: what was asked, how often, what made an answer a label, and who decided the rest."""
+    tasks = tables.read_or_empty(warehouse, "tasks").where("NOT is_gold")
+    first = tasks.orderBy("task_id").select("question", "synset_id").first()
+    return {
+        "question": first["question"] if first else None,
+        "question_is_about": first["synset_id"] if first else None,
+        "gold": "questions with a known answer, not shown as such",
+        "rule": "a label is in the release where votes or experts confirm the class that the image was found for",
+        "settings": {stage: config[stage] for stage in PROTOCOL_STAGES if stage in config},
+    }

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from synlake import __version__, manifest, registry, tables, textfiles
-from synlake.methods.checksum import combine, content_checksum
+from synlake.methods.checksum import combine, content_checksum, row_hashes, table_checksums
 from synlake.methods.taxonomy import above
+from synlake.methods.withholding import published, withheld
 from synlake.schemas import TABLES
 from synlake.tables import Warehouse
 
@@ -28,32 +31,50 @@ class Provenance:
     left_out: Mapping[str, int] = field(default_factory=dict)
     parent: str | None = None
     reason: str | None = None
+    label_protocol: Mapping[str, Any] = field(default_factory=dict)
+    is_withheld: bool = False
 
 
 def freeze(
     warehouse: Warehouse, mine: registry.Claim, rows: Mapping[str, DataFrame], origin: Provenance
 ) -> str:
-    """Add the rows of each table, register them as a release, write its manifest; returns the checksum."""
-    for table, df in rows.items():
-        registry.add_rows(warehouse, mine, table, df)
+    """Add the rows of each table, register them as a release, write its manifest; returns the checksum.
+
+    The caller holds the rows of ``release_images``. With ``origin.is_withheld`` the labels of its holdout go to
+    a table of their own.
+    """
+    images = rows["release_images"]
+    shown = {"release_images": published(images), "release_withheld": withheld(images)}
+    every = {**rows, **(shown if origin.is_withheld else {})}
+    # The small tables wait for files more than they work.
+    with ThreadPoolExecutor(len(every)) as pool:
+
+        def add(table: str) -> int:
+            return registry.add_rows(warehouse, mine, table, every[table], is_held="images" in table)
+
+        list(pool.map(add, every))
     now = replace(warehouse, pins={})
-    written = registry.rows_of(now, mine.release)
-    row = _registry_row(warehouse, mine, written, origin)
+    row, by_class = _registry_row(now, warehouse, mine, origin)
     schema = TABLES["releases"].schema
     values = [tuple(row[name] for name in schema.names)]
     registry.register(warehouse, mine, warehouse.spark.createDataFrame(values, schema))
-    write_manifest(now, row)
+    _write_manifest(now, row, by_class)
     return str(row["content_checksum"])
 
 
 def write_manifest(warehouse: Warehouse, row: Mapping[str, Any]) -> None:
     """Write the manifest and the seal of a registered release."""
+    images = registry.rows_of(warehouse, row["release"])["release_images"]
+    _write_manifest(warehouse, row, manifest.class_counts(images))
+
+
+def _write_manifest(
+    warehouse: Warehouse, row: Mapping[str, Any], by_class: Mapping[str, Mapping[str, int]]
+) -> None:
     release = row["release"]
-    images = registry.rows_of(warehouse, release)["release_images"]
-    text = manifest.as_text(manifest.build(row, manifest.class_counts(images)))
-    textfiles.write(warehouse, manifest.path_of(release), text)
+    textfiles.write(warehouse, manifest.path_of(release), manifest.as_text(manifest.build(row, by_class)))
     textfiles.write(
-        warehouse, manifest.seal_path_of(release), manifest.as_text(manifest.seal(warehouse, release))
+        warehouse, manifest.seal_path_of(release), manifest.as_text(manifest.seal(warehouse, row))
     )
 
 
@@ -85,14 +106,16 @@ def hierarchy_of(
 
 
 def _registry_row(
-    warehouse: Warehouse, mine: registry.Claim, written: Mapping[str, DataFrame], origin: Provenance
-) -> dict[str, Any]:
-    """The row that makes it a release. Counts and checksums are of the rows as they were written."""
-    checksums = {table: content_checksum(df) for table, df in written.items()}
-    splits = {
-        f"split:{row['split']}": row["n"]
-        for row in written["release_images"].groupBy("split").agg(F.count(F.lit(1)).alias("n")).collect()
-    }
+    now: Warehouse, pinned: Warehouse, mine: registry.Claim, origin: Provenance
+) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
+    """The row that makes it a release, and its images by class and split: all of the rows as they were written."""
+    found = _checksums(now, mine, is_withheld=origin.is_withheld)
+    checksums = {table: checksum for table, (checksum, _) in found.items()}
+    by_class = manifest.class_counts(registry.rows_of(now, mine.release)["release_images"])
+    splits = sum((Counter(one) for one in by_class.values()), Counter[str]())
+    counts = {f"split:{split}": n for split, n in sorted(splits.items())}
+    if origin.is_withheld:
+        counts["withheld"] = found["release_withheld"][1]
     return {
         "release": mine.release,
         "kind": origin.kind,
@@ -102,13 +125,32 @@ def _registry_row(
         "table_checksums": checksums,
         "frozen_at": origin.frozen_at,
         "n_images": sum(splits.values()),
-        "n_synsets": written["release_synsets"].count(),
-        "counts": {**splits, **{f"left_out:{reason}": n for reason, n in origin.left_out.items()}},
-        "input_versions": {t: v for t in TABLES if (v := _version(warehouse, t)) >= 0},
+        "n_synsets": found["release_synsets"][1],
+        "counts": {**counts, **{f"left_out:{reason}": n for reason, n in origin.left_out.items()}},
+        "input_versions": {t: v for t in TABLES if (v := _version(pinned, t)) >= 0},
         "config": json.dumps(origin.config, sort_keys=True, default=str),
+        "label_protocol": json.dumps(origin.label_protocol, sort_keys=True, default=str),
         "freeze_id": mine.number,
         "synlake_version": __version__,
-    }
+    }, by_class
+
+
+def _checksums(
+    warehouse: Warehouse, mine: registry.Claim, *, is_withheld: bool
+) -> dict[str, tuple[str, int]]:
+    """(checksum, rows) by table. The hash of every row is kept, by which verify-release names one that differs.
+
+    Not those of withheld labels: a hash of so little is undone by trying every class.
+    """
+    written = dict(registry.rows_of(warehouse, mine.release))
+    secrets = written.pop("release_withheld")
+    hashes = [row_hashes(df, table, TABLES[table].key[1:]) for table, df in written.items()]
+    folder = manifest.row_hashes_path_of(mine.release, mine.number)
+    tables.write_files(warehouse, folder, reduce(DataFrame.unionByName, hashes), partition_by="table")
+    found = table_checksums(manifest.row_hashes_of(warehouse, mine.release, mine.number), list(written))
+    if is_withheld:
+        found["release_withheld"] = content_checksum(secrets), secrets.count()
+    return found
 
 
 def _version(warehouse: Warehouse, table: str) -> int:

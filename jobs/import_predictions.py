@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from synlake import faults, output, registry, tables
 from synlake.config import bad_name, option
 from synlake.errors import InputError, UsageError
+from synlake.jobs import released
 from synlake.jobs.guesses import read_classes, read_guesses, with_class_names
 from synlake.methods.predictions import faults_in
 from synlake.schemas import TABLES
@@ -25,7 +26,7 @@ from synlake.tables import Warehouse
 EXAMPLE = "import-predictions --release imagenetv2 --model alexnet --input alexnet.npy --order images.txt"
 NEEDS_WAREHOUSE = True
 #: Splits that a model may be scored on alone without being asked to.
-HELD_OUT = ("test", "val")
+HELD_OUT = ("test", "val", "holdout")
 COLUMNS = ("release", "model", "split", "n_images", "n_guesses")
 
 
@@ -44,7 +45,7 @@ class Config:
     )
     split: str | None = option(
         None,
-        "images that need guesses; default: test or val where all are of it, else all",
+        "images that need guesses; default: test, val or holdout where all are of it, else all",
         choices=("all", *SPLITS),
     )
     image_column: str = option("image_id", "column with the image")
@@ -60,7 +61,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         )
     registry.row_of(warehouse, settings.release)
     images = tables.read(warehouse, "release_images").where(F.col("release") == settings.release)
-    labels = sorted(row["label"] for row in images.select("label").distinct().collect())
+    labels = released.class_labels(warehouse, settings.release)
     with (
         held(_guesses(warehouse, settings, labels)) as guesses,
         held(images.select("image_id", "split")) as known,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import tables
+from synlake import registry, tables
 from synlake.errors import InputError
+from synlake.jobs import released
+from synlake.methods import withholding
 from synlake.methods.taxonomy import closure
 from synlake.tables import Warehouse
 
@@ -23,6 +28,14 @@ def predictions_of(warehouse: Warehouse, release: str, model: str) -> DataFrame:
             f"  next: import-predictions --release {release} --model {model} --input FILE"
         )
     return found
+
+
+def images_for(warehouse: Warehouse, release: Mapping[str, Any], predictions: DataFrame) -> DataFrame:
+    """The images of a release with labels for ``predictions``: withheld ones are needed only for the holdout."""
+    first = predictions.select("split").first()
+    if first is not None and first["split"] not in ("all", withholding.SPLIT):
+        return registry.rows_of(warehouse, release["release"])["release_images"]
+    return released.labelled_images(warehouse, release)
 
 
 def closure_of(hierarchy: DataFrame) -> DataFrame:

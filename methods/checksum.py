@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -19,14 +20,40 @@ def content_checksum(rows: DataFrame) -> str:
     bucket hashes, at most 4096, are sorted and hashed on the driver. Columns count in name order, with
     their names. Doubles count to nine decimals, since Java versions differ in how they print the rest.
     """
-    row_hash = F.sha2(canonical(rows).cast("binary"), 256)
-    buckets = (
-        rows.select(row_hash.alias("h"))
-        .groupBy(F.substring("h", 1, _BUCKET_DIGITS).alias("bucket"))
-        .agg(F.sha2(F.concat_ws("", F.array_sort(F.collect_list("h"))).cast("binary"), 256).alias("digest"))
+    hashes = rows.select(F.lit("").alias("table"), row_hash(rows).alias("row_sha256"))
+    return table_checksums(hashes, [""])[""][0]
+
+
+def row_hash(rows: DataFrame) -> Column:
+    """sha256 of a row, 32 bytes."""
+    return F.unhex(F.sha2(canonical(rows).cast("binary"), 256))
+
+
+def row_hashes(rows: DataFrame, table: str, key: Sequence[str]) -> DataFrame:
+    """``table, key, row_sha256`` of each row; ``key`` is the values of the ``key`` columns, one after another."""
+    return rows.select(
+        F.lit(table).alias("table"), F.concat_ws(" ", *key).alias("key"), row_hash(rows).alias("row_sha256")
     )
-    digests = sorted((row["bucket"], row["digest"]) for row in buckets.collect())
-    return hashlib.sha256("".join(digest for _, digest in digests).encode()).hexdigest()
+
+
+def table_checksums(hashes: DataFrame, tables: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """(content checksum, rows) of each of ``tables``, from ``table, row_sha256``; one row a bucket comes back."""
+    digits = F.lower(F.hex("row_sha256"))
+    buckets = (
+        hashes.select("table", digits.alias("h"))
+        .groupBy("table", F.substring("h", 1, _BUCKET_DIGITS).alias("bucket"))
+        .agg(
+            F.sha2(F.concat_ws("", F.array_sort(F.collect_list("h"))).cast("binary"), 256).alias("digest"),
+            F.count(F.lit(1)).alias("n"),
+        )
+        .collect()
+    )
+    found = {}
+    for table in tables:
+        mine = sorted((row["bucket"], row["digest"], row["n"]) for row in buckets if row["table"] == table)
+        text = "".join(digest for _, digest, _ in mine)
+        found[table] = hashlib.sha256(text.encode()).hexdigest(), sum(n for *_, n in mine)
+    return found
 
 
 def canonical(rows: DataFrame) -> Column:

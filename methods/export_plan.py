@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 
-def with_class_index(images: DataFrame, classes: DataFrame) -> DataFrame:
-    """Add ``class_index``: the place of ``label`` among the release's classes in id order, from 0.
+def with_class_index(images: DataFrame, labels: Sequence[str]) -> DataFrame:
+    """Add ``class_index``: the place of ``label`` among ``labels``, from 0; null where the label is withheld.
 
-    The same order that torchvision's ImageFolder and ILSVRC number classes by. ``classes`` has ``label``.
+    In id order that is how torchvision's ImageFolder and ILSVRC number classes.
     """
-    numbered = (
-        classes.select("label")
-        .distinct()
-        .select("label", (F.row_number().over(Window.orderBy("label")) - 1).alias("class_index"))
-    )
-    return images.join(F.broadcast(numbered), on="label")
+    pairs = [(label, index) for index, label in enumerate(labels)]
+    numbered = images.sparkSession.createDataFrame(pairs, "label string, class_index int")
+    return images.join(F.broadcast(numbered), on="label", how="left")
 
 
 def with_shards(images: DataFrame, *, shard_bytes: int, ending: str) -> DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake.methods.components import connected_components
 from synlake.methods.majority import majority_vote
 
 
@@ -47,20 +46,4 @@ def judge_pool(pool: DataFrame, decided: DataFrame) -> DataFrame:
         pool.select("image_id", "synset_id", "is_kept", "duplicate_of")
         .join(decided.drop("item_id"), on=["image_id", "synset_id"], how="left")
         .withColumn("left_out", left_out)
-    )
-
-
-def with_groups(images: DataFrame) -> DataFrame:
-    """Add ``group_id``: images joined by ``duplicate_of`` are one group, named by its least image_id.
-
-    Only duplicates that were restored to reach a floor have one, so mostly there is nothing to join.
-    """
-    edges = images.where(F.col("duplicate_of").isNotNull()).select(
-        F.col("image_id").alias("id_l"), F.col("duplicate_of").alias("id_r")
-    )
-    if edges.isEmpty():
-        return images.withColumn("group_id", F.col("image_id"))
-    groups = connected_components(edges).select(F.col("id").alias("image_id"), "component")
-    return images.join(groups, on="image_id", how="left").withColumn(
-        "group_id", F.coalesce("component", "image_id")
     )

@@ -18,6 +18,20 @@ def split_faults(images: DataFrame) -> DataFrame:
     return faults[0].unionByName(faults[1])
 
 
+def row_faults(now: DataFrame, frozen: DataFrame) -> DataFrame:
+    """Rows of ``key, row_sha256`` that differ from those that were frozen: changed, missing, extra or repeated."""
+    left = now.groupBy("key").agg(F.first("row_sha256").alias("now"), F.count(F.lit(1)).alias("n_now"))
+    right = frozen.groupBy("key").agg(F.first("row_sha256").alias("then"))
+    fault = F.coalesce(
+        F.when(F.col("then").isNull(), F.lit("extra row")),
+        F.when(F.col("now").isNull(), F.lit("missing row")),
+        F.when(F.col("n_now") > 1, F.lit("repeated row")),
+        F.when(F.col("now") != F.col("then"), F.lit("changed row")),
+    )
+    both = left.join(right, on="key", how="full")
+    return both.select(fault.alias("fault"), "key").where("fault IS NOT NULL")
+
+
 def byte_faults(images: DataFrame, decoded: DataFrame) -> DataFrame:
     """Images whose bytes are missing, are others than their ``image_id`` names, or decode to another hash.
 

@@ -4,7 +4,7 @@ from pyspark.sql.types import DoubleType, IntegerType, LongType, StringType, Str
 
 from synlake.schemas.table import Table, column, one_of
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test", "holdout")
 
 TABLE = Table(
     name="release_images",
@@ -15,16 +15,26 @@ TABLE = Table(
     is_append_only=True,
     rules={
         "split is a known one": one_of("split", SPLITS),
-        "label_source is a known one": one_of("label_source", ["votes", "review", "import"]),
+        "label_source is a known one": one_of("label_source", ["votes", "review", "import", "withheld"]),
     },
     schema=StructType(
         [
             column("release", StringType(), "name of the release"),
             column("image_id", StringType(), "sha256 of the bytes, or the id that an imported list gives"),
-            column("synset_id", StringType(), "wnid, or the class that an imported list gives"),
-            column("split", StringType(), "train, val or test"),
-            column("label", StringType(), "the class: the wnid that was confirmed"),
-            column("label_source", StringType(), "votes; review: an expert's decision; import: as given"),
+            column(
+                "synset_id", StringType(), "wnid, or the class that a list gives; as label where withheld"
+            ),
+            column("split", StringType(), "train, val, test or holdout"),
+            column(
+                "label",
+                StringType(),
+                "the class: the wnid that was confirmed; withheld: see release_withheld",
+            ),
+            column(
+                "label_source",
+                StringType(),
+                "votes; review: an expert's decision; import: as given; withheld",
+            ),
             column("confidence", DoubleType(), "share of votes for the label; null: none", nullable=True),
             column("n_votes", LongType(), "votes behind the label", nullable=True),
             column("group_id", StringType(), "near-duplicate group; a group is in one split only"),

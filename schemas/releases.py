@@ -36,6 +36,7 @@ TABLE = Table(
                 "input_versions", MapType(StringType(), LongType(), False), "Delta version of each table read"
             ),
             column("config", StringType(), "effective configuration of every stage, JSON"),
+            column("label_protocol", StringType(), "how its labels came about: questions, votes, rule; JSON"),
             column("freeze_id", LongType(), "the claim it was frozen under; see core/registry.py"),
             column("synlake_version", StringType(), "version of synlake that froze it"),
         ]

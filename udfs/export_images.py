@@ -1,40 +1,49 @@
-"""Writing the images of a release to files, on executors: one folder a class, or tar shards."""
+"""Writing the images of a release to files, on executors: one folder a class, or shards."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
-import tarfile
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image, ImageOps
 from pyspark.sql import DataFrame
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
-#: One row a file or shard written.
+from synlake.udfs.shards import Written, write_shards_of
+from synlake.udfs.tar_members import ending_of, keyed
+
+#: One row a file or shard written. ``n_left`` images could not be decoded, and were left as they were.
 WRITTEN = StructType(
     [
         StructField("path", StringType(), False),
         StructField("sha256", StringType(), False),
         StructField("size_bytes", LongType(), False),
         StructField("n_images", LongType(), False),
+        StructField("n_left", LongType(), False),
     ]
 )
-_MAGIC = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"GIF8", "gif"), (b"RIFF", "webp"), (b"BM", "bmp"))
+_QUALITY, _LOWEST_QUALITY, _STEP = 90, 30, 15
+_SMALLER = 0.8
 
 
-def ending_of(content: bytes) -> str:
-    r"""The usual ending of an image file, by how its bytes begin.
+def prepared(content: bytes, *, shorter_px: int, max_bytes: int) -> tuple[bytes, bool]:
+    """The image no larger than asked for (0: no limit), and whether it could be decoded where it had to be.
 
-    >>> ending_of(b"\xff\xd8\xff")
-    'jpg'
+    Its shorter side becomes ``shorter_px``, where it is larger. One of more than ``max_bytes`` then becomes a
+    JPEG of falling quality, and after that smaller and smaller. What need not change stays as it is.
     """
-    return next((ending for magic, ending in _MAGIC if content.startswith(magic)), "tif")
+    try:
+        if shorter_px:
+            content = resized(content, shorter_px)
+        if max_bytes and len(content) > max_bytes:
+            content = _squeezed(content, max_bytes)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return content, False
+    return content, True
 
 
 def resized(content: bytes, shorter_px: int) -> bytes:
@@ -42,15 +51,36 @@ def resized(content: bytes, shorter_px: int) -> bytes:
     with Image.open(io.BytesIO(content)) as opened:
         if min(opened.size) <= shorter_px:
             return content
+        scale = shorter_px / min(opened.size)
+        # A JPEG is decoded at a fraction of its size, as long as that is twice what is needed.
+        opened.draft("RGB", (round(2 * opened.width * scale), round(2 * opened.height * scale)))
         upright = ImageOps.exif_transpose(opened).convert("RGB")
     scale = shorter_px / min(upright.size)
     size = (max(shorter_px, round(upright.width * scale)), max(shorter_px, round(upright.height * scale)))
+    return _as_jpeg(upright.resize(size, Image.Resampling.LANCZOS), _QUALITY)
+
+
+def _squeezed(content: bytes, max_bytes: int) -> bytes:
+    with Image.open(io.BytesIO(content)) as opened:
+        image = ImageOps.exif_transpose(opened).convert("RGB")
+    for quality in range(_QUALITY, _LOWEST_QUALITY - 1, -_STEP):
+        content = _as_jpeg(image, quality)
+        if len(content) <= max_bytes:
+            return content
+    while len(content) > max_bytes and max(image.size) > 1:
+        size = max(1, round(image.width * _SMALLER)), max(1, round(image.height * _SMALLER))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+        content = _as_jpeg(image, _LOWEST_QUALITY)
+    return content
+
+
+def _as_jpeg(image: Image.Image, quality: int) -> bytes:
     stream = io.BytesIO()
-    upright.resize(size, Image.Resampling.LANCZOS).save(stream, "JPEG", quality=90)
+    image.save(stream, "JPEG", quality=quality)
     return stream.getvalue()
 
 
-def write_folders(images: DataFrame, *, root: str, shorter_px: int) -> DataFrame:
+def write_folders(images: DataFrame, *, root: str, shorter_px: int, max_bytes: int) -> DataFrame:
     """``root/split/label/image_id.ending`` of rows ``split, label, image_id, bytes``; a row a file.
 
     A file that is there with its whole length is not written again. Memory: one batch of bytes.
@@ -60,11 +90,11 @@ def write_folders(images: DataFrame, *, root: str, shorter_px: int) -> DataFrame
         for batch in batches:
             rows = []
             for row in batch.to_pylist():
-                content = resized(row["bytes"], shorter_px) if shorter_px else row["bytes"]
+                content, ok = prepared(row["bytes"], shorter_px=shorter_px, max_bytes=max_bytes)
                 relative = f"{row['split']}/{row['label']}/{row['image_id']}.{ending_of(content)}"
                 _write_once(os.path.join(root, relative), content)
-                rows.append((relative, hashlib.sha256(content).hexdigest(), len(content), 1))
-            yield _batch(rows)
+                rows.append((relative, hashlib.sha256(content).hexdigest(), len(content), 1, int(not ok)))
+            yield to_batch(rows)
 
     return images.select("split", "label", "image_id", "bytes").mapInArrow(write, WRITTEN)
 
@@ -78,118 +108,40 @@ def write_named(images: DataFrame, *, root: str, suffix: str) -> DataFrame:
             for row in batch.to_pylist():
                 relative, content = f"{row['image_id']}{suffix}", row["bytes"]
                 _write_once(os.path.join(root, relative), content)
-                rows.append((relative, row["image_id"], len(content), 1))
-            yield _batch(rows)
+                rows.append((relative, row["image_id"], len(content), 1, 0))
+            yield to_batch(rows)
 
     return images.select("image_id", "bytes").mapInArrow(write, WRITTEN)
 
 
-def write_shards(images: DataFrame, *, root: str, shorter_px: int, class_names: list[str]) -> DataFrame:
+def write_shards(
+    images: DataFrame,
+    *,
+    root: str,
+    records_dir: str,
+    shorter_px: int,
+    max_bytes: int,
+    class_names: list[str],
+) -> DataFrame:
     """``root/shard`` files of rows ``shard, split, label, class_index, image_id, bytes`` sorted by shard; a row each.
 
-    A shard is written beside its place and renamed when whole. Times, owners and order in it are fixed, so
-    that the same release gives the same bytes. Memory: one image, or a Parquet row group of 100.
+    Times, owners and order in a shard are fixed, so that the same release gives the same bytes. Memory: one
+    batch of bytes, and a Parquet row group of 100 images.
     """
 
+    def contents(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[dict[str, Any], bytes, bool]]:
+        rows = (row for batch in batches for row in batch.to_pylist())
+        for row in keyed(rows):
+            yield (row, *prepared(row["bytes"], shorter_px=shorter_px, max_bytes=max_bytes))
+
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        shard: TarShard | ParquetShard | None = None
-        for batch in batches:
-            for row in batch.to_pylist():
-                if shard is None or row["shard"] != shard.name:
-                    if shard is not None:
-                        yield shard.finish()
-                    kind = TarShard if row["shard"].endswith(".tar") else ParquetShard
-                    shard = kind(root, row["shard"], class_names)
-                content = resized(row["bytes"], shorter_px) if shorter_px else row["bytes"]
-                shard.add(row, content)
-        if shard is not None:
-            yield shard.finish()
+        for written in write_shards_of(
+            contents(batches), root=root, records_dir=records_dir, class_names=class_names
+        ):
+            yield to_batch([written])
 
     columns = ("shard", "split", "label", "class_index", "image_id", "bytes")
     return images.select(*columns).mapInArrow(write, WRITTEN)
-
-
-class TarShard:
-    """WebDataset's layout: for each image ``id.jpg``, ``id.cls`` (class number) and ``id.json``."""
-
-    def __init__(self, root: str, name: str, class_names: list[str]) -> None:
-        self.root, self.name, self.n = root, name, 0
-        self.temporary = _beside(root, name)
-        self.tar = tarfile.open(self.temporary, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - see finish
-
-    def add(self, row: dict[str, Any], content: bytes) -> None:
-        """Three members of one image."""
-        about = {"image_id": row["image_id"], "label": row["label"], "split": row["split"]}
-        members = {
-            ending_of(content): content,
-            "cls": str(row["class_index"]).encode(),
-            "json": json.dumps(about, sort_keys=True).encode(),
-        }
-        for ending, value in members.items():
-            member = tarfile.TarInfo(f"{row['image_id']}.{ending}")
-            member.size = len(value)
-            self.tar.addfile(member, io.BytesIO(value))
-        self.n += 1
-
-    def finish(self) -> pa.RecordBatch:
-        """Close it and put it into its place."""
-        self.tar.close()
-        return _finished(self.root, self.name, self.temporary, self.n)
-
-
-class ParquetShard:
-    """Hugging Face's layout: ``image`` (bytes and path), ``label`` (class number), with its features beside."""
-
-    ROWS = 100
-
-    def __init__(self, root: str, name: str, class_names: list[str]) -> None:
-        self.root, self.name, self.n = root, name, 0
-        self.temporary = _beside(root, name)
-        image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        features = {
-            "image": {"_type": "Image"},
-            "label": {"_type": "ClassLabel", "names": class_names},
-            "image_id": {"_type": "Value", "dtype": "string"},
-        }
-        metadata = {"huggingface": json.dumps({"info": {"features": features}})}
-        fields = [("image", image), ("label", pa.int64()), ("image_id", pa.string())]
-        self.schema = pa.schema(fields, metadata=metadata)
-        self.writer = pq.ParquetWriter(self.temporary, self.schema)
-        self.rows: list[dict[str, Any]] = []
-
-    def add(self, row: dict[str, Any], content: bytes) -> None:
-        """One row; a hundred are written together."""
-        path = f"{row['image_id']}.{ending_of(content)}"
-        image = {"bytes": content, "path": path}
-        self.rows.append({"image": image, "label": row["class_index"], "image_id": row["image_id"]})
-        self.n += 1
-        if len(self.rows) == self.ROWS:
-            self._flush()
-
-    def finish(self) -> pa.RecordBatch:
-        """Close it and put it into its place."""
-        self._flush()
-        self.writer.close()
-        return _finished(self.root, self.name, self.temporary, self.n)
-
-    def _flush(self) -> None:
-        if self.rows:
-            self.writer.write_table(pa.Table.from_pylist(self.rows, schema=self.schema))
-        self.rows = []
-
-
-def _beside(root: str, name: str) -> str:
-    return os.path.join(root, f".{name}.{os.getpid()}")
-
-
-def _finished(root: str, shard: str, temporary: str, n: int) -> pa.RecordBatch:
-    target = os.path.join(root, shard)
-    os.replace(temporary, target)
-    hasher = hashlib.sha256()
-    with open(target, "rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            hasher.update(block)
-    return _batch([(shard, hasher.hexdigest(), os.path.getsize(target), n)])
 
 
 def _write_once(path: str, content: bytes) -> None:
@@ -202,8 +154,9 @@ def _write_once(path: str, content: bytes) -> None:
     os.replace(temporary, path)
 
 
-def _batch(rows: list[tuple[str, str, int, int]]) -> pa.RecordBatch:
-    types = [pa.string(), pa.string(), pa.int64(), pa.int64()]
-    columns = zip(*rows, strict=True) if rows else ([], [], [], [])
+def to_batch(rows: list[Written]) -> pa.RecordBatch:
+    """Rows of :data:`WRITTEN`."""
+    types = [pa.string(), pa.string(), pa.int64(), pa.int64(), pa.int64()]
+    columns = zip(*rows, strict=True) if rows else ([],) * len(types)
     arrays = [pa.array(values, kind) for values, kind in zip(columns, types, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, names=WRITTEN.names)

@@ -1,15 +1,30 @@
 from __future__ import annotations
 
+import argparse
+import hashlib
+import io
 import json
+import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import imagehash
 import pytest
+from PIL import Image
 from rows import NOON, as_dicts, rows
 
-from synlake import manifest, tables
-from synlake.errors import UsageError
-from synlake.jobs import freeze_release, verify_release
+from synlake import manifest, registry, tables
+from synlake.errors import InputError, UsageError
+from synlake.jobs import (
+    evaluate_predictions,
+    freeze_release,
+    import_predictions,
+    released,
+    verify_release,
+)
+
+AS_CSV = argparse.Namespace(format="csv")
 
 DOG, PUG, TENCH = "n02084071", "n02110958", "n01440764"
 
@@ -29,8 +44,8 @@ def grow(spark, warehouse, names):
 
 
 def hash_of(name):
-    """Hashes that are far apart: 16 times the name's number in each nibble."""
-    return int(f"{ord(name[0]) % 8}{int(name[1:]):07d}" * 2, 16)
+    """Hashes that are far apart, as those of different pictures are."""
+    return random.Random(name).getrandbits(63)
 
 
 def freeze(warehouse, release, **more):
@@ -43,9 +58,13 @@ def images_of(warehouse, release):
     return {row["image_id"]: row["split"] for row in as_dicts(found)}
 
 
+def labels_of(df):
+    return {row["image_id"]: row["label"] for row in as_dicts(df)}
+
+
 @pytest.fixture(scope="module")
 def frozen(spark, tmp_path_factory):
-    """v1.0.0 of 12 images, v1.1.0 of those and 8 more."""
+    """v1.0.0 of 12 images, v1.1.0 of those and 8 more, two of these in a holdout without labels."""
     warehouse = tables.open_warehouse(spark, str(tmp_path_factory.mktemp("freeze") / "warehouse"))
     synsets = [
         {"selection_id": "default", "synset_id": s, "name": n, "parent_ids": up, "is_selected": bool(up),
@@ -57,7 +76,7 @@ def frozen(spark, tmp_path_factory):
     grow(spark, warehouse, names)
     freeze(warehouse, "v1.0.0")
     grow(spark, warehouse, [f"{c}{i}" for c in "pt" for i in range(6, 10)])
-    freeze(warehouse, "v1.1.0")
+    freeze(warehouse, "v1.1.0", n_holdout=1, withhold_labels=True)
     return warehouse
 
 
@@ -69,10 +88,45 @@ def test_an_image_keeps_its_split_and_both_releases_verify(frozen):
         assert [f for f in verify_release.check(frozen, release, deep=False) if not f[1]] == []
 
 
+def test_labels_of_the_holdout_are_kept_apart_and_scores_are_right_all_the_same(spark, frozen, tmp_path):
+    shown = tables.read(frozen, "release_images").where("release = 'v1.1.0'")
+    secret = {image for image, split in images_of(frozen, "v1.1.0").items() if split == "holdout"}
+    assert len(secret) == 2
+    assert {image: labels_of(shown)[image] for image in secret} == dict.fromkeys(secret, "withheld")
+    row = registry.row_of(frozen, "v1.1.0")
+    assert row["counts"]["withheld"] == 2
+    truth = {image: {"p": PUG, "t": TENCH}[image[0]] for image in images_of(frozen, "v1.1.0")}
+    assert labels_of(released.labelled_images(frozen, row)) == truth
+    page = Path(frozen.root, "manifests/v1.1.0")
+    keys = (
+        spark.read.option("recursiveFileLookup", True)
+        .parquet(str(page / "row_hashes"))
+        .where("key LIKE '%withheld'")
+        .count()
+    )
+    assert keys == 2, "the hash of a label could be undone by trying every class"
+
+    guesses = tmp_path / "guesses.csv"
+    guesses.write_text("image_id,rank,label\n" + "".join(f"{image},1,{PUG}\n" for image in secret))
+    taken = {"release": "v1.1.0", "model": "pugs"}
+    import_predictions.run(frozen, import_predictions.Config(**taken, input=str(guesses)), AS_CSV)
+    evaluate_predictions.run(frozen, evaluate_predictions.Config(**taken), AS_CSV)
+    (score,) = as_dicts(tables.read(frozen, "evaluations"))
+    assert (score["split"], score["n_images"], score["top1"]) == ("holdout", 2, 0.5)
+
+    given_away = tables.open_warehouse(spark, str(tmp_path / "copy"))
+    shutil.copytree(frozen.root, given_away.root, dirs_exist_ok=True)
+    shutil.rmtree(Path(given_away.root, "release_withheld"))
+    assert [f for f in verify_release.check(given_away, "v1.1.0", deep=False) if not f[1]] == []
+    with pytest.raises(InputError, match="withheld, and not in this warehouse"):
+        evaluate_predictions.run(given_away, evaluate_predictions.Config(**taken), AS_CSV)
+
+
 def test_the_manifest_counts_classes_and_the_hierarchy_is_the_releases_own(frozen):
     page = json.loads(Path(frozen.root, manifest.path_of("v1.0.0")).read_text())
     assert page["classes"].keys() == {PUG, TENCH}
     assert sum(page["classes"][PUG].values()) == 6
+    assert page["label_protocol"].keys() >= {"question", "rule", "settings"}
     nodes = as_dicts(tables.read(frozen, "release_hierarchy").where("release = 'v1.0.0'"))
     assert {(n["synset_id"], n["is_class"], n["height"]) for n in nodes} == {
         (DOG, False, 1), (PUG, True, 0), (TENCH, True, 0)
@@ -87,5 +141,68 @@ def test_a_release_is_derived_and_its_version_must_grow_enough(frozen, tmp_path)
     outcome = freeze(frozen, "v1.1.1", **withdrawn)
     assert (outcome.rows_kept, dict(outcome.rejected)) == (19, {"withdrawn": 1})
     assert "p1" not in images_of(frozen, "v1.1.1")
+    assert registry.row_of(frozen, "v1.1.1")["counts"]["withheld"] == 2, "a release of it withholds as much"
     subset = freeze(replace(frozen), "pugs", from_="v1.1.0", only=(PUG,))
     assert (subset.rows_kept, dict(subset.rejected)) == (10, {"other_class": 10})
+
+
+def drawn(name):
+    """A picture of its own for each name: (image_id, perceptual hash, bytes)."""
+    image = Image.frombytes("L", (64, 64), random.Random(name).randbytes(64 * 64))
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    bits = "".join(str(int(bit)) for bit in imagehash.phash(image).hash.flat)
+    number = int(bits, 2)
+    return hashlib.sha256(stream.getvalue()).hexdigest(), number - (number >> 63 << 64), stream.getvalue()
+
+
+def grow_drawn(spark, warehouse, names):
+    """The same as :func:`grow`, of real pictures; returns their ids."""
+    pictures = {name: drawn(name) for name in names}
+    for table, columns in (
+        ("fingerprints", {"width_px": 64, "height_px": 64, "format": "PNG", "hash_mode": "exact"}),
+        ("labels", {"label": "yes", "confidence": 1.0, "n_votes": 3}),
+        ("pool", {"is_kept": True, "n_sources": 1}),
+        ("image_bytes", {}),
+    ):
+        more = {
+            "fingerprints": lambda name: {"phash": pictures[name][1]},
+            "labels": lambda name: {"item_id": name, "synset_id": {"p": PUG, "t": TENCH}[name[0]]},
+            "pool": lambda name: {"synset_id": {"p": PUG, "t": TENCH}[name[0]]},
+            "image_bytes": lambda name: {"bytes": pictures[name][2], "size_bytes": len(pictures[name][2])},
+        }[table]
+        given = [{"image_id": pictures[name][0], **columns, **more(name)} for name in names]
+        tables.insert_new(warehouse, table, rows(spark, table, *given))
+    return {pictures[name][0] for name in names}
+
+
+@pytest.mark.slow
+def test_a_release_outlives_new_data_vacuum_and_another_configuration(spark, frozen, tmp_path):
+    """Its rows are its own: nothing that happens to the tables it was made from can change it."""
+    warehouse = tables.open_warehouse(spark, str(tmp_path / "mine"))
+    tables.append(warehouse, "synsets", tables.read(frozen, "synsets"))
+    grow_drawn(spark, warehouse, [f"{c}{i}" for c in "pt" for i in range(4)])
+    freeze(warehouse, "v1.0.0")
+
+    def answers():
+        found = [as_dicts(df) for df in registry.rows_of(warehouse, "v1.0.0").values()]
+        return found, registry.row_of(warehouse, "v1.0.0")
+
+    before = answers()
+    grow_drawn(spark, warehouse, [f"{c}{i}" for c in "pt" for i in range(4, 10)])
+    (gone,) = grow_drawn(spark, warehouse, ["p0"])
+    for table in ("labels", "pool"):  # a later run of the stages writes them anew
+        rest = tables.read(warehouse, table).where(f"image_id <> '{gone}'").localCheckpoint()
+        tables.overwrite(warehouse, table, rest)
+    spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+    try:
+        for path in sorted(Path(warehouse.root).glob("*/_delta_log")):
+            spark.sql(f"VACUUM delta.`{path.parent}` RETAIN 0 HOURS")
+    finally:
+        spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
+    with pytest.raises(Exception, match=r"(?i)file"):  # time travel alone would have lost it
+        spark.read.format("delta").option("versionAsOf", 1).load(tables.path(warehouse, "pool")).collect()
+    freeze(warehouse, "v2.0.0", n_val=3, n_test=4, tau=4, seed=8)
+    assert len(images_of(warehouse, "v2.0.0")) == 19
+    assert answers() == before
+    assert [f for f in verify_release.check(warehouse, "v1.0.0", deep=True) if not f[1]] == []

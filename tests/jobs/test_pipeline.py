@@ -197,6 +197,10 @@ def test_of_two_freezes_at_once_one_wins(done, monkeypatch):
 
     def late(*args, **kwargs):
         monkeypatch.setattr(registry, "register", register)
+        # Its rows are written, and no reader sees them: neither as a release nor among those of others.
+        assert not tables.read(warehouse, "release_images").where("release = 'contested'").isEmpty()
+        assert "contested" not in views.releases(warehouse)
+        assert registry.earlier_images(warehouse).where("release = 'contested'").isEmpty()
         nested.append(freeze_release.main(warehouse, settings))
         register(*args, **kwargs)
 

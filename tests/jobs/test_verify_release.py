@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from rows import as_dicts, rows
@@ -66,14 +66,43 @@ def data_file(warehouse, table="release_images") -> Path:
     return path
 
 
-@pytest.mark.parametrize("at", [0.02, 0.5, 0.9])
-def test_a_flipped_byte_is_found(mine, at):
-    path = data_file(mine)
-    content = bytearray(path.read_bytes())
-    content[int(at * len(content))] ^= 1
+def files_check(warehouse) -> tuple[bool, str]:
+    """Only the first of the checks: the others are not run."""
+    return next(
+        (ok, what) for name, ok, what in verify_release.check(warehouse, "r1", deep=False) if name == "files"
+    )
+
+
+@settings(max_examples=8, phases=(Phase.explicit, Phase.generate))
+@given(st.data())
+def test_any_flipped_bit_is_found(mine, data):
+    paths = [
+        p
+        for p in sorted(Path(mine.root).rglob("*.parquet"))
+        if "release=r1" in str(p) or "manifests" in str(p)
+    ]
+    path = data.draw(st.sampled_from(paths))
+    content = path.read_bytes()
+    at, bit = data.draw(st.integers(0, len(content) - 1)), data.draw(st.integers(0, 7))
+    path.with_name(f".{path.name}.crc").unlink(missing_ok=True)  # else Hadoop would find it first
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :])
+    is_ok, what = files_check(mine)
     path.write_bytes(content)
-    path.with_name(f".{path.name}.crc").unlink()  # else Hadoop would find it first
-    assert path.name in failed(mine)["files"]
+    assert not is_ok
+    assert f"changed: {path.relative_to(mine.root)}" in what
+
+
+def test_rows_that_were_changed_and_taken_out_are_named(spark, mine):
+    rows = {row["label"]: row["image_id"] for row in as_dicts(tables.read(mine, "release_images"))}
+    target = f"delta.`{tables.path(mine, 'release_images')}`"
+    spark.sql(f"ALTER TABLE {target} SET TBLPROPERTIES ('delta.appendOnly' = 'false')")
+    spark.sql(f"UPDATE {target} SET split = 'test' WHERE image_id = '{rows['dog']}'")
+    spark.sql(f"DELETE FROM {target} WHERE image_id = '{rows['cat']}'")
+    what = failed(mine)
+    assert what["rows of release_images"] == (
+        f"2 rows, first: {rows['dog']} dog: changed row; {rows['cat']} cat: missing row"
+    )
+    assert {"files", "content_checksum", "manifest"} <= what.keys()
 
 
 def test_missing_and_extra_files_are_found(mine):
@@ -99,6 +128,7 @@ def test_an_extra_row_is_found(spark, mine):
     what = failed(mine, deep=True)
     assert {"files", "rows of release_images", "content_checksum", "manifest", "bytes"} == set(what)
     assert "z: no bytes" in what["bytes"]
+    assert what["rows of release_images"] == "1 rows, first: z cat: extra row"
 
 
 def test_an_edited_manifest_is_found(mine):

@@ -2,26 +2,31 @@ from __future__ import annotations
 
 import networkx
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from rows import as_dicts, rows
 
 from synlake.methods.checksum import content_checksum
 from synlake.methods.components import connected_components
-from synlake.methods.release import decided_labels, judge_pool, with_groups
+from synlake.methods.near_groups import duplicate_edges, with_groups
+from synlake.methods.release import decided_labels, judge_pool
 from synlake.methods.splits import assign_splits
 
 NODES = st.integers(0, 12).map(lambda i: f"i{i:02}")
 
 
-@settings(max_examples=12)
-@given(st.lists(st.tuples(NODES, NODES), max_size=20))
-def test_components_agree_with_networkx(spark, edges):
-    found = connected_components(spark.createDataFrame(edges, "id_l string, id_r string"))
+@settings(max_examples=2, phases=(Phase.explicit, Phase.generate))
+@given(st.lists(st.lists(st.tuples(NODES, NODES), max_size=20), min_size=20, max_size=20))
+def test_components_agree_with_networkx(spark, graphs):
+    """Twenty graphs side by side, so that one run of Spark's jobs tests them all."""
+    edges = [(f"{g}-{a}", f"{g}-{b}") for g, given in enumerate(graphs) for a, b in given]
+    df = spark.createDataFrame(edges, "id_l string, id_r string")
     graph = networkx.Graph(edges)
     wanted = {node: min(part) for part in networkx.connected_components(graph) for node in part}
-    assert {row["id"]: row["component"] for row in as_dicts(found)} == wanted
+    for n_edges in (None, len(edges)):  # by rounds, and in one task
+        found = as_dicts(connected_components(df, n_edges=n_edges))
+        assert {row["id"]: row["component"] for row in found} == wanted
 
 
 def test_a_long_chain_is_one_component(spark):
@@ -35,7 +40,7 @@ def images(spark, given):
     return spark.createDataFrame(given, "image_id string, synset_id string, group_id string")
 
 
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(
     st.lists(st.tuples(st.sampled_from(["n1", "n2", "n3"]), st.integers(0, 30)), min_size=1, max_size=60),
     st.integers(0, 6),
@@ -77,7 +82,7 @@ def test_the_seed_decides(spark):
 ROWS = st.lists(st.tuples(st.text("ab,\n|", max_size=3), st.one_of(st.none(), st.floats(0, 1))), max_size=8)
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(ROWS, st.integers(1, 4))
 def test_the_checksum_does_not_see_order_or_partitions(spark, given, n):
     schema = "a string, b double"
@@ -86,7 +91,7 @@ def test_the_checksum_does_not_see_order_or_partitions(spark, given, n):
     assert straight == content_checksum(turned)
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(ROWS, ROWS)
 def test_the_checksum_sees_every_difference(spark, one, other):
     schema = "a string, b double"
@@ -183,5 +188,5 @@ def test_restored_duplicates_share_a_group_with_what_they_duplicate(spark):
     df = spark.createDataFrame(given, "image_id string, duplicate_of string").withColumn(
         "synset_id", F.lit("n1")
     )
-    groups = {row["image_id"]: row["group_id"] for row in as_dicts(with_groups(df))}
-    assert groups == {"a": "a", "b": "a", "c": "a", "d": "d"}
+    grouped = as_dicts(with_groups(df, duplicate_edges(df), n_edges=2))
+    assert {row["image_id"]: row["group_id"] for row in grouped} == {"a": "a", "b": "a", "c": "a", "d": "d"}

@@ -1,58 +1,139 @@
+"""Splits over generations of releases. Each example holds many small worlds, so that one Spark job tests them all."""
+
 from __future__ import annotations
 
-from hypothesis import given, settings
+import random
+from itertools import combinations
+
+import networkx
+import pytest
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 from rows import as_dicts
 
-from synlake.methods.splits import assign_splits, fixed_splits
+from synlake.methods.near_groups import edges_of, near_pairs_of, near_secret, with_groups
+from synlake.methods.splits import PRECEDENCE, SECRET, assign_splits, fixed_splits
 
-IMAGES = "image_id string, synset_id string, group_id string, phash long"
-FIXED = "image_id string, split string, phash long"
-#: (image, class, group) of a release: groups change from release to release.
-RELEASE = st.dictionaries(
-    st.integers(0, 25), st.tuples(st.sampled_from("ab"), st.integers(0, 9)), min_size=1, max_size=20
-)
+IMAGES = "image_id string, synset_id string, phash long, duplicate_of string"
+EARLIER = "image_id string, split string, phash long"
+TAU = 4
+#: Low bits of a hash: images of a world are near by chance. The high bits keep worlds apart.
+LOW_BITS = 9
+N_WORLDS = 40
 
 
-def split_of(spark, release, earlier, tau=0):
-    found = [(f"i{i}", c, f"g{g}", 1 << i) for i, (c, g) in release.items()]
-    images = spark.createDataFrame(found, IMAGES)
-    before = spark.createDataFrame([(i, s, None) for i, s in earlier.items()], FIXED)
-    fixed = fixed_splits(images, before, tau=tau)
-    rows = as_dicts(assign_splits(images, n_val=2, n_test=3, seed=1, fixed=fixed))
+def world_of(draw: random.Random):
+    """The hashes of 15 images, and three releases of some: images come, stay, go, come again, and regroup."""
+    hashes = [draw.randrange(1 << LOW_BITS) for _ in range(15)]
+    releases = []
+    for _ in range(3):
+        chosen = draw.sample(range(15), draw.randint(1, 12))
+        # Class, and the image that it is a restored duplicate of.
+        releases.append(
+            {i: (draw.choice("ab"), draw.choice([None, None, draw.randrange(15)])) for i in chosen}
+        )
+    return hashes, releases
+
+
+def hash_of(world: int, low: int) -> int:
+    """Worlds differ in at least TAU bits, as each of the six bits of their number is there eight times."""
+    high = sum(0xFF << (8 * bit) for bit in range(6) if world >> bit & 1)
+    return (high << LOW_BITS | low) & ((1 << 63) - 1)
+
+
+def freeze(spark, worlds, at, earlier):
+    """``{image: split}`` and the groups, over all worlds, of their releases number ``at``."""
+    rows = [
+        (f"{w}-i{i:02}", f"{w}-{c}", hash_of(w, hashes[i]), None if d is None else f"{w}-i{d:02}")
+        for w, (hashes, releases) in enumerate(worlds)
+        for i, (c, d) in releases[at].items()
+    ]
+    images = spark.createDataFrame(rows, IMAGES)
+    known = spark.createDataFrame(earlier, EARLIER)
+    secret = known.where(F.col("split").isin(*SECRET)).select("phash", "split")
+    pairs = near_pairs_of(images.select("phash"), secret, n_images=1000, tau=TAU).localCheckpoint()
+    grouped = with_groups(images, edges_of(images, pairs), n_edges=len(rows))
+    fixed = fixed_splits(known, near_secret(images, secret, pairs))
+    found = as_dicts(assign_splits(grouped, n_val=1, n_test=2, n_holdout=1, seed=1, fixed=fixed))
+    assert sorted((r["image_id"], r["synset_id"]) for r in found) == sorted(r[:2] for r in rows)
+    return rows, {r["image_id"]: r["split"] for r in found}, {r["image_id"]: r["group_id"] for r in found}
+
+
+def n_bits(a, b):
+    return (a ^ b).bit_count()
+
+
+def check_groups(rows, splits, groups):
+    """Groups are the components of: near hashes, or a duplicate and what it duplicates."""
+    graph = networkx.Graph()
+    graph.add_nodes_from(row[0] for row in rows)
+    graph.add_edges_from((row[0], row[3]) for row in rows if row[3] is not None)
+    by_world = {}
+    for row in rows:
+        by_world.setdefault(row[0].split("-")[0], []).append(row)
+    for inside in by_world.values():
+        graph.add_edges_from((a[0], b[0]) for a, b in combinations(inside, 2) if n_bits(a[2], b[2]) < TAU)
+    for part in networkx.connected_components(graph):
+        members = part & splits.keys()
+        assert {groups[image] for image in members} <= {min(part)}
+        assert len({splits[image] for image in members}) <= 1, "a group is in one split"
+
+
+@settings(max_examples=2, phases=(Phase.explicit, Phase.generate))
+@given(st.integers(0, 1 << 30))
+def test_over_growth_removal_and_regrouping_nothing_secret_is_trained_on(spark, seed):
+    draw = random.Random(seed)
+    worlds = [world_of(draw) for _ in range(N_WORLDS)]
+    earlier, ever = [], {}
+    for at in range(3):
+        rows, splits, groups = freeze(spark, worlds, at, earlier)
+        check_groups(rows, splits, groups)
+        hashes = {row[0]: row[2] for row in rows}
+        for image, split in splits.items():
+            mine = [PRECEDENCE.index(splits[other]) for other in splits if groups[other] == groups[image]]
+            assert len(set(mine)) == 1
+            if image in ever:  # a split is left only for one that is more secret
+                assert PRECEDENCE.index(split) <= min(map(PRECEDENCE.index, ever[image]))
+            if split == "train":
+                near = [
+                    h
+                    for h, s in ((h, s) for _, s, h in earlier)
+                    if s in SECRET and n_bits(h, hashes[image]) < TAU
+                ]
+                was_trained_on = "train" in ever.get(image, ())
+                assert not near or was_trained_on, "a new image near a secret one is as secret"
+        for image, split in splits.items():
+            ever.setdefault(image, set()).add(split)
+            earlier.append((image, split, hashes[image]))
+    assert earlier
+
+
+def simple(spark, n, earlier=()):
+    images = spark.createDataFrame(
+        [(f"i{k}", "a", f"i{k}") for k in range(n)], "image_id string, synset_id string, group_id string"
+    )
+    fixed = spark.createDataFrame(list(earlier), "image_id string, split string")
+    rows = as_dicts(assign_splits(images, n_val=2, n_test=3, n_holdout=1, seed=1, fixed=fixed))
     return {row["image_id"]: row["split"] for row in rows}
 
 
-@settings(max_examples=12)
-@given(RELEASE, RELEASE)
-def test_no_test_image_is_ever_trained_on(spark, first, second):
-    old = split_of(spark, first, {})
-    new = split_of(spark, second, old)
-    order = ("test", "val", "train")
-    groups = {}
-    for i, (_, g) in second.items():
-        groups.setdefault(g, set()).add(f"i{i}")
-    for members in groups.values():
-        assert len({new[image] for image in members}) == 1, "a group is in one split"
-        inherited = [order.index(old[image]) for image in members if image in old]
-        if inherited:
-            assert {new[image] for image in members} == {order[min(inherited)]}
-
-
 def test_growth_fills_up_to_the_size_wanted(spark):
-    small = {i: ("a", i) for i in range(6)}
-    old = split_of(spark, small, {})
-    grown = split_of(spark, {i: ("a", i) for i in range(24)}, old)
+    old = simple(spark, 6)
+    assert sorted(old.values()) == ["test", "train", "train", "train", "train", "val"]
+    grown = simple(spark, 24, old.items())
     assert all(grown[image] == split for image, split in old.items())
-    assert sorted(grown.values()).count("test") == 3
-    assert sorted(grown.values()).count("val") == 2
+    assert [list(grown.values()).count(s) for s in PRECEDENCE] == [1, 3, 2, 18]
 
 
-def test_a_new_image_near_a_test_image_is_test(spark):
-    images = spark.createDataFrame([("n", "a", "n", 0b111), ("f", "a", "f", -1), ("k", "a", "k", 0)], IMAGES)
-    earlier = spark.createDataFrame([("t", "test", 0), ("k", "train", 0)], FIXED)
-    fixed = {(row["image_id"], row["split"]) for row in as_dicts(fixed_splits(images, earlier, tau=4))}
-    assert fixed == {("t", "test"), ("k", "train"), ("n", "test")}
-    assert ("n", "test") not in {
-        (r["image_id"], r["split"]) for r in as_dicts(fixed_splits(images, earlier, tau=3))
-    }
+@pytest.mark.parametrize(("tau", "found"), [(4, {"n", "e"}), (3, {"e"})])
+def test_a_new_image_near_a_test_image_is_test(spark, tau, found):
+    images = spark.createDataFrame(
+        [("n", 0b111), ("f", -1), ("k", 0b1110000), ("e", 0)], "image_id string, phash long"
+    )
+    earlier = spark.createDataFrame([("t", "test", 0), ("k", "train", 0b1110000)], EARLIER)
+    secret = earlier.where("split = 'test'").select("phash", "split")
+    pairs = near_pairs_of(images.select("phash"), secret, n_images=4, tau=tau)
+    rows = as_dicts(fixed_splits(earlier, near_secret(images, secret, pairs)))
+    given = {row["image_id"]: row["split"] for row in rows}
+    assert given == {"t": "test", "k": "train", **dict.fromkeys(found, "test")}

@@ -1,0 +1,129 @@
+"""The folder of an export: what a run before has finished there, and writing the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from synlake import tables
+from synlake.errors import InputError
+from synlake.methods.export_plan import with_shards
+from synlake.spread import by_weight, held
+from synlake.tables import Warehouse
+from synlake.udfs.export_images import WRITTEN, write_folders, write_shards
+from synlake.udfs.place_tar import finish_shards, place_images, with_places
+from synlake.udfs.shards import finished
+
+if TYPE_CHECKING:
+    from synlake.jobs.export_release import Config
+
+ENDINGS = {"webdataset": "tar", "parquet": "parquet", "tfrecord": "tfrecord"}
+#: The settings that decide what is in a file.
+_DECIDING = ("layout", "split", "resize", "max_bytes", "shard_bytes")
+
+
+def records_folder(root: str, release: Mapping[str, Any], settings: Config) -> str:
+    """Where an export keeps what it has finished; :class:`InputError` where ``root`` holds another one."""
+    about = {"release": release["release"], "content_checksum": release["content_checksum"]}
+    about |= {name: getattr(settings, name) for name in _DECIDING}
+    text = json.dumps(about, sort_keys=True, indent=1)
+    folder = Path(root, f".export-{hashlib.sha256(text.encode()).hexdigest()[:12]}")
+    for other in Path(root).glob(".export-*"):
+        if other != folder:
+            raise InputError(
+                f"--output {root}: holds another export, of other settings or another release"
+                f" (see {other.name}/export.json)\n  next: choose another folder, or empty this one"
+            )
+    folder.mkdir(exist_ok=True)
+    (folder / "export.json").write_text(text + "\n", encoding="utf-8")
+    return str(folder)
+
+
+def write(
+    warehouse: Warehouse,
+    images: DataFrame,
+    settings: Config,
+    *,
+    root: str,
+    records_dir: str,
+    labels: Sequence[str],
+) -> DataFrame:
+    """The files of the layout, a row each, those that were finished before among them."""
+    if settings.layout == "imagefolder":
+        stored = tables.read(warehouse, "image_bytes").select("image_id", "bytes")
+        spread = by_weight(images, "size_bytes", "image_id").join(stored, on="image_id")
+        return write_folders(spread, root=root, shorter_px=settings.resize, max_bytes=settings.max_bytes)
+    plan = with_shards(images, shard_bytes=settings.shard_bytes, ending=ENDINGS[settings.layout])
+    there = warehouse.spark.createDataFrame(finished(root, records_dir), WRITTEN)
+    left = plan.join(F.broadcast(there.select(F.col("path").alias("shard"))), on="shard", how="left_anti")
+    is_placed = settings.layout == "webdataset" and not settings.resize and not settings.max_bytes
+    located = tables.locate(warehouse, "image_bytes") if is_placed else None
+    if located is not None:
+        return there.unionByName(_placed(left, located, root=root, records_dir=records_dir))
+    return there.unionByName(
+        _streamed(warehouse, left, settings, root=root, records_dir=records_dir, labels=labels)
+    )
+
+
+def _streamed(
+    warehouse: Warehouse,
+    plan: DataFrame,
+    settings: Config,
+    *,
+    root: str,
+    records_dir: str,
+    labels: Sequence[str],
+) -> DataFrame:
+    """Rows are spread by their bytes, which are joined to them, and each task writes shards one after another."""
+    stored = tables.read(warehouse, "image_bytes").select("image_id", "bytes")
+    spread = by_weight(plan.join(stored, on="image_id"), "size_bytes", "shard")
+    return write_shards(
+        spread.sortWithinPartitions("shard", "image_id", "label"),
+        root=root,
+        records_dir=records_dir,
+        shorter_px=settings.resize,
+        max_bytes=settings.max_bytes,
+        class_names=list(labels),
+    )
+
+
+def _placed(plan: DataFrame, located: DataFrame, *, root: str, records_dir: str) -> DataFrame:
+    """Each image is written straight to its place in its shard; see :mod:`synlake.udfs.place_tar`."""
+    columns = ("shard", "split", "label", "class_index", "image_id", "size_bytes")
+    ordered = plan.select(*columns).repartition("shard").sortWithinPartitions("shard", "image_id", "label")
+    with held(with_places(ordered)) as places:
+        shards = places.groupBy("shard").agg(F.max("end").alias("end"), F.count(F.lit(1)).alias("n"))
+        _forget_lost(records_dir, [row["shard"] for row in shards.select("shard").collect()])
+        rows = places.join(located, on="image_id")
+        files = rows.groupBy("path").agg(F.sum("size_bytes").alias("size_bytes"))
+        numbered = files.withColumn("task", F.row_number().over(Window.orderBy(F.desc("size_bytes"), "path")))
+        n_tasks = numbered.count()  # one task a data file
+        spread = rows.join(F.broadcast(numbered.select("path", "task")), on="path")
+        sorted_rows = spread.repartitionById(max(1, n_tasks), (F.col("task") - 1).cast("int"))
+        place_images(sorted_rows.sortWithinPartitions("path", "row_index"), records_dir=records_dir).agg(
+            F.sum("n")
+        ).collect()
+        # Placed, but not yet hashed and renamed: that is work by shard, so it is spread anew.
+        written = finish_shards(shards.repartition("shard"), root=root, records_dir=records_dir)
+        return written.localCheckpoint()
+
+
+def _forget_lost(records_dir: str, shards: Sequence[str]) -> None:
+    """Where an unfinished shard is gone, what was read for it has to be read again."""
+    if not all(os.path.exists(os.path.join(records_dir, f"{shard}.placed")) for shard in shards):
+        for note in Path(records_dir).glob("*.read"):
+            note.unlink()
+
+
+def clean(records_dir: str) -> None:
+    """Take away what only an unfinished export needs: marks of data files read, parts of shards."""
+    for entry in os.scandir(records_dir):
+        if entry.name.endswith((".read", ".part", ".placed", ".tmp")):
+            os.unlink(entry.path)

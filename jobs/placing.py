@@ -1,0 +1,83 @@
+"""Placing the images of a release: into near-duplicate groups, and each group into a split that holds from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake import registry, tables
+from synlake.methods.near_groups import (
+    duplicate_edges,
+    edges_of,
+    near_pairs_of,
+    near_secret,
+    with_groups,
+)
+from synlake.methods.splits import SECRET, assign_splits, fixed_splits
+from synlake.schemas import TABLES
+from synlake.spread import held
+from synlake.tables import Warehouse
+
+if TYPE_CHECKING:
+    from synlake.jobs.freeze_release import Config
+
+PRINTS = ("format", "width_px", "height_px", "phash", "hash_mode")
+
+
+@contextmanager
+def placed(
+    warehouse: Warehouse, taken: DataFrame, settings: Config, configs: Mapping[str, Any], *, n_images: int
+) -> Iterator[DataFrame]:
+    """Rows of ``release_images``, held on disk, from the ``taken`` rows of the pool; ``n_images`` is their number.
+
+    ``configs`` has the settings of the stages before.
+    """
+    prints = tables.read(warehouse, "fingerprints").select("image_id", *PRINTS)
+    images = taken.join(prints, on="image_id")
+    earlier = registry.earlier_images(replace(warehouse, pins={}))
+    secret = None if earlier is None else earlier.where(F.col("split").isin(*SECRET)).select("phash", "split")
+    is_apart = secret is None and _is_apart(configs.get("deduplicate-images"), settings.tau)
+    with _near(images, secret, settings.tau, is_apart=is_apart, n_images=n_images) as pairs:
+        edges = duplicate_edges(images) if pairs is None else edges_of(images, pairs)
+        grouped = with_groups(images, edges, n_edges=edges.count())
+        fixed = None
+        if earlier is not None and secret is not None:
+            near = None if pairs is None else near_secret(images, secret, pairs)
+            fixed = fixed_splits(earlier, near)
+        split = assign_splits(
+            grouped,
+            n_val=settings.n_val,
+            n_test=settings.n_test,
+            n_holdout=settings.n_holdout,
+            seed=settings.seed,
+            fixed=fixed,
+        )
+        columns = {"release": F.lit(settings.release), "label": F.col("synset_id")}
+        with held(split.withColumns(columns).select(*TABLES["release_images"].schema.names)) as rows:
+            yield rows
+
+
+@contextmanager
+def _near(
+    images: DataFrame, secret: DataFrame | None, tau: int, *, is_apart: bool, n_images: int
+) -> Iterator[DataFrame | None]:
+    """Pairs of near hashes; None where there is nothing to look for."""
+    if not tau or is_apart:
+        yield None
+        return
+    nothing = images.select("phash", F.lit("test").alias("split")).limit(0)
+    asked = nothing if secret is None else secret
+    with held(near_pairs_of(images.select("phash"), asked, n_images=n_images, tau=tau)) as found:
+        yield found
+
+
+def _is_apart(last: Mapping[str, Any] | None, tau: int) -> bool:
+    """Whether deduplication has seen to it that no two kept images, of whatever class, are near."""
+    if last is None or last["floor"]:  # what was restored to reach a floor may be near to anything
+        return False
+    return bool(last["scope"] == "global" and last["strategy"] == "phash" and last["tau"] >= tau)

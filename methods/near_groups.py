@@ -1,0 +1,74 @@
+"""Near-duplicate groups of a release, across classes too, and what is near an image of a frozen test."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from synlake.methods.components import connected_components
+from synlake.methods.pair_routing import near_hashes, plan_join
+
+
+def near_pairs_of(images: DataFrame, secret: DataFrame, *, n_images: int, tau: int) -> DataFrame:
+    """Pairs of near hashes (``hash_l, hash_r``) of ``images``, and between them and the ``secret`` ones.
+
+    Both have ``phash`` (null: none). Equal hashes are no pair: they are found without comparing. Two secret ones
+    that no image of this release has are left out.
+    """
+    hashes = images.select("phash", F.lit(False).alias("is_known")).unionByName(
+        secret.select("phash", F.lit(True).alias("is_known"))
+    )
+    nodes = hashes.where("phash IS NOT NULL").groupBy(F.col("phash").alias("hash")).agg(F.min("is_known"))
+    scoped = nodes.toDF("hash", "is_known").select(F.lit("").alias("scope"), "hash", "is_known")
+    return near_hashes(scoped, plan_join(n_images, tau - 1)).select("hash_l", "hash_r")
+
+
+def near_secret(images: DataFrame, secret: DataFrame, pairs: DataFrame) -> DataFrame:
+    """``image_id, split`` of each of ``images`` whose hash is that of a ``secret`` (``phash, split``), or near it."""
+    known = secret.where("phash IS NOT NULL").select("phash", "split").distinct()
+    both = pairs.select(F.col("hash_l").alias("a"), F.col("hash_r").alias("b"))
+    both = both.unionByName(both.select(F.col("b").alias("a"), F.col("a").alias("b")))
+    near = both.join(known.withColumnRenamed("phash", "a"), on="a").select(F.col("b").alias("phash"), "split")
+    found = images.select("image_id", "phash").join(known.unionByName(near).distinct(), on="phash")
+    return found.select("image_id", "split").distinct()
+
+
+def edges_of(images: DataFrame, pairs: DataFrame) -> DataFrame:
+    """``id_l, id_r``: images of ``images`` (``image_id, phash, duplicate_of``) that belong into one group.
+
+    Those with one hash, those with near hashes (``pairs``), and a restored duplicate with what it duplicates.
+    """
+    firsts = (
+        images.where("phash IS NOT NULL")
+        .groupBy("phash")
+        .agg(F.min("image_id").alias("first"), F.max("image_id").alias("last"))
+    )
+    shared = firsts.where(F.col("first") != F.col("last")).select("phash", "first")
+    same = (
+        images.select("image_id", "phash").join(shared, on="phash").where(F.col("image_id") != F.col("first"))
+    )
+    left = firsts.select(F.col("phash").alias("hash_l"), F.col("first").alias("id_l"))
+    right = firsts.select(F.col("phash").alias("hash_r"), F.col("first").alias("id_r"))
+    near = pairs.join(left, on="hash_l").join(right, on="hash_r")
+    return (
+        duplicate_edges(images)
+        .unionByName(same.select(F.col("first").alias("id_l"), F.col("image_id").alias("id_r")))
+        .unionByName(near.select("id_l", "id_r"))
+        .distinct()
+    )
+
+
+def duplicate_edges(images: DataFrame) -> DataFrame:
+    """``id_l, id_r`` of images that were restored to reach a floor, and the kept image that each duplicates."""
+    restored = images.where(F.col("duplicate_of").isNotNull())
+    return restored.select(F.col("duplicate_of").alias("id_l"), F.col("image_id").alias("id_r")).distinct()
+
+
+def with_groups(images: DataFrame, edges: DataFrame, *, n_edges: int) -> DataFrame:
+    """Add ``group_id``: images joined by ``edges`` are one group, named by its least image_id."""
+    if not n_edges:
+        return images.withColumn("group_id", F.col("image_id"))
+    groups = connected_components(edges, n_edges=n_edges).select(F.col("id").alias("image_id"), "component")
+    return images.join(groups, on="image_id", how="left").select(
+        *images.columns, F.coalesce("component", "image_id").alias("group_id")
+    )
