@@ -38,6 +38,7 @@ OTHER_COMMANDS = (
     "audit-report",
     "verify-release",
     "diff-releases",
+    "report-release",
     "deprecate-release",
     "export-release",
     "import-release",
