@@ -60,7 +60,7 @@ def line_chart(curves: Mapping[str, Sequence[float]], *, title: str, x_title: st
         step = width_px / max(1, len(curve) - 1)
         points = " ".join(f"{left_px + k * step:.1f},{y_of(value):.1f}" for k, value in enumerate(curve))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        x = left_px + 180 * i
+        x = left_px + min(180, width_px // len(curves)) * i
         parts.append(f'<rect x="{x}" y="36" width="10" height="10" fill="{colour}"/>')
         parts.append(f'<text x="{x + 14}" y="45">{escape(name)}</text>')
     middle, below = left_px + width_px / 2, top_px + height_px + 20

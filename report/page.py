@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -43,7 +44,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, percent=_percent, decimals=_decimals, utc=_utc)
+    environment.filters.update(number=_number, percent=_percent, decimals=_decimals, utc=_utc, words=_words)
     return environment
 
 
@@ -107,6 +108,15 @@ def _number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}".rstrip("0").rstrip(".")
+
+
+def _words(name: str) -> str:
+    """A name of WordNet's as people read it.
+
+    >>> _words("physical_entity.n.01"), _words("my.class")
+    ('physical entity', 'my.class')
+    """
+    return re.sub(r"\.[nvasr]\.\d+$", "", name).replace("_", " ")
 
 
 def _percent(share: float | None) -> str:

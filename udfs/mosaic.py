@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageOps
 from pyspark.sql import DataFrame
@@ -29,13 +30,22 @@ def tile(content: bytes, side_px: int) -> Image.Image | None:
                 if opened.width * opened.height > Limits().max_pixels:
                     return None
                 opened.draft("RGB", (2 * side_px, 2 * side_px))
-                upright = ImageOps.exif_transpose(opened).convert("RGBA")
+                upright = _eight_bit(ImageOps.exif_transpose(opened)).convert("RGBA")
         white = Image.new("RGBA", upright.size, "white")
         white.alpha_composite(upright)
         square = ImageOps.fit(white, (side_px, side_px), Image.Resampling.LANCZOS)
         return square.convert("RGB")
     except Exception:  # whatever a broken image makes a decoder raise: it has no picture
         return None
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """16-bit and float pixels stretched from black to white: Pillow would cut them off at 255."""
+    if image.mode[0] not in "IF":
+        return image
+    pixels = np.asarray(image, dtype=np.float64)
+    low, high = pixels.min(), pixels.max()
+    return Image.fromarray(((pixels - low) * (255 / max(high - low, 1e-12))).astype(np.uint8))
 
 
 def strip(contents: Sequence[bytes], *, tile_px: int, max_bytes: int) -> tuple[int, bytes] | None:
