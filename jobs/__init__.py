@@ -28,6 +28,7 @@ OTHER_COMMANDS = (
     "run",
     "demo",
     "sql",
+    "thrift",
     "compare-strategies",
     "compare-deduplication",
     "class-sizes",

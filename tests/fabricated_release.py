@@ -86,3 +86,23 @@ def bare():
         "notices": [], "tree": [], "formats": [(None, 20)], "mosaics": {}, "pairs": [], "pair_pictures": {},
         "sizes": {"n_images": 20, "n_known": 0, **dict.fromkeys(measures)}, "sides": [], "scales": None,
     }  # fmt: skip
+
+
+def sparse():
+    """A frozen release that was looked at throughout, and of which there was nothing to find."""
+    whole = content()
+    agreement = dict.fromkeys(("observed", "krippendorff_alpha", "fleiss_kappa")) | {
+        "n_items": 0,
+        "n_votes": 0,
+    }
+    row = {"level": "all", "part": "all", "n_audited": 0, "n_right": 0, "accuracy": None, "accuracy_low": None,
+           "accuracy_high": None}  # fmt: skip
+    listed = {c: [(None, 20)] for c in ("source", "host", "country", "language", "licence")}
+    return {
+        **whole, "funnel": Seen([]), "pool_sizes": Seen({"table": [], "curves": {}}), "sides": [], "pairs": [],
+        "duplicates": Seen({"outcomes": [], "by_bits": {}, "n_exact_copies": 0, "n_restored": 0}),
+        "crowd": Seen({"agreement": agreement, "n_workers": 0, "measures": {}, "excluded": []}),
+        "escalations": Seen({"n_items": 0, "by_reason": [], "audit": [row]}),
+        "origins": Seen({"listed": listed, "regions": []}),
+        "scales": {"n": 0, "mean": None, "quantiles": None, "bins": {}},
+    }  # fmt: skip

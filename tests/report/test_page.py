@@ -3,7 +3,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import pytest
-from fabricated_release import HOSTILE, bare, content
+from fabricated_release import HOSTILE, bare, content, sparse
 
 from synlake.report.page import render
 
@@ -40,7 +40,9 @@ class Page(HTMLParser):
         return [attrs[name] for _, attrs in self.tags if name in attrs]
 
 
-@pytest.mark.parametrize("made", [content, bare, lambda: content(name=HOSTILE), lambda: content(n_classes=1)])
+@pytest.mark.parametrize(
+    "made", [content, bare, sparse, lambda: content(name=HOSTILE), lambda: content(n_classes=1)]
+)
 def test_the_page_is_whole(made):
     page = Page(render(made()))
     assert (page.faults, page.open) == ([], [])
