@@ -13,6 +13,7 @@ PACKAGES = {
     "synlake.conf": "conf",
     "synlake.queries": "queries",
     "synlake.demo": "demo",
+    "synlake.report": "report",
 }
 
 if __name__ == "__main__":  # tools/pack.py reads PACKAGES without building anything
@@ -23,5 +24,6 @@ if __name__ == "__main__":  # tools/pack.py reads PACKAGES without building anyt
             "synlake": ["py.typed"],
             "synlake.conf": ["*.csv", "*.yaml", "*.conf", "*.properties"],
             "synlake.queries": ["*.sql"],
+            "synlake.report": ["*.html", "*.css"],
         },
     )

@@ -42,7 +42,7 @@ main() {
   case $kind in
     help) run_help ;;
     test) run_tests ;;
-    python) "${words[@]}" ;;
+    python) run_duckdb ;;
     spark) run_spark ;;
   esac
 }
@@ -218,8 +218,13 @@ run_help() {
   "${words[@]}"
 }
 
+run_duckdb() {
+  set_up_extra duckdb "first query through DuckDB): duckdb and delta-rs"
+  "${words[@]}"
+}
+
 run_tests() {
-  set_up_tests
+  set_up_extra test "first test): pytest and its kind"
   export "${variables[@]}"
   cd "$root"
   "${words[@]}"
@@ -287,14 +292,14 @@ set_up() {
   release_lock
 }
 
-set_up_tests() {
+set_up_extra() { # EXTRA WHAT: packages that few need, installed when they are asked for
   local stamp
   stamp=$(stamp_of_sources)
-  if is_current .ready-test "$stamp"; then return; fi
+  if is_current ".ready-$1" "$stamp"; then return; fi
   take_lock
-  say "setting up (first test): pytest and its kind …"
-  step "$venv/bin/python" -m pip install -q -e "${root}[test]" -c "$root/constraints.txt"
-  printf '%s\n' "$stamp" >"$venv/.ready-test"
+  say "setting up ($2 …"
+  step "$venv/bin/python" -m pip install -q -e "${root}[$1]" -c "$root/constraints.txt"
+  printf '%s\n' "$stamp" >"$venv/.ready-$1"
   release_lock
 }
 

@@ -21,12 +21,15 @@ from pyspark.sql import SparkSession
 SHARE = Path(sys.prefix) / "share" / "synlake"
 
 
-def open_session(app_name: str, *, profile: str | None = None) -> SparkSession:
+def open_session(
+    app_name: str, *, profile: str | None = None, settings: Mapping[str, str] | None = None
+) -> SparkSession:
     """A session with Delta, as ``conf/<profile>.yaml`` says; one is made or the running one returned.
 
     Under ``spark-submit`` the master, JARs and properties are already given. Elsewhere (the ``synlake``
     script, pytest) the session is local, with the JARs that ``submit.sh`` fetched. The profile is
-    ``local`` or ``cluster`` by the master, unless named. What ``spark-submit`` was given always wins.
+    ``local`` or ``cluster`` by the master, unless named. ``settings`` are what a command needs beside it. What
+    ``spark-submit`` was given always wins.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not under spark-submit: pyspark starts the JVM itself
@@ -35,7 +38,7 @@ def open_session(app_name: str, *, profile: str | None = None) -> SparkSession:
     conf = SparkConf()
     conf.setIfMissing("spark.master", "local[*]")
     profile = profile or ("local" if conf.get("spark.master", "").startswith("local") else "cluster")
-    for key, value in _profile(profile).items():
+    for key, value in {**_profile(profile), **(settings or {})}.items():
         conf.setIfMissing(key, str(value).lower() if isinstance(value, bool) else str(value))
     conf.setIfMissing("spark.sql.warehouse.dir", _scratch())
     conf.setAppName(app_name)

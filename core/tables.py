@@ -86,7 +86,7 @@ def read(warehouse: Warehouse, table: str) -> DataFrame:
             f"table {table} is not in the warehouse {warehouse.root}\n"
             f"  next: ./submit.sh {writer} --warehouse {warehouse.root}"
         )
-    _check_layout(warehouse, table)
+    check_layout(warehouse, table)
     reader = warehouse.spark.read.format("delta")
     if table in warehouse.pins:
         reader = reader.option("versionAsOf", warehouse.pins[table])
@@ -359,7 +359,7 @@ def _save(warehouse: Warehouse, spec: Table, df: DataFrame, mode: str, options: 
 
 def _create(warehouse: Warehouse, spec: Table) -> None:
     if exists(warehouse, spec.name):
-        _check_layout(warehouse, spec.name)
+        check_layout(warehouse, spec.name)
         return
     builder = (
         DeltaTable.createIfNotExists(warehouse.spark)
@@ -385,7 +385,8 @@ def _delta_log(warehouse: Warehouse, table: str) -> Any:
     return log
 
 
-def _check_layout(warehouse: Warehouse, table: str) -> None:
+def check_layout(warehouse: Warehouse, table: str) -> None:
+    """Raise where another program, or a newer synlake, wrote the table."""
     properties = _delta_log(warehouse, table).snapshot().metadata().configuration()
     found = properties.get(_LAYOUT_PROPERTY)
     written = int(found.get()) if found.isDefined() else None

@@ -21,6 +21,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "licence": ("licence", "license"),
     "licence_url": ("licence_url", "license_url"),
     "author": ("author", "creator"),
+    "country": ("country", "country_code"),
     "landing_url": ("landing_url", "foreign_landing_url"),
     "width_px": ("width_px", "width"),
     "height_px": ("height_px", "height"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from pyspark.sql import functions as F
 
-from synlake import tables
+from synlake import catalogue, tables
 from synlake.registry import schema_name
 from synlake.schemas import TABLES
 from synlake.tables import Warehouse
@@ -16,6 +17,7 @@ from synlake.udfs.sql_functions import HAMMING, is_a_in, phash_of
 RELEASE_VIEWS = {
     "images": "SELECT * FROM {images} WHERE {where}",
     "synsets": "SELECT * FROM {synsets} WHERE {where}",
+    "hierarchy": "SELECT * FROM {hierarchy} WHERE {where}",
     "classes": (
         "SELECT s.synset_id, s.name, s.gloss, count(*) AS n_images, count_if(i.split = 'train') AS n_train,"
         " count_if(i.split = 'val') AS n_val, count_if(i.split = 'test') AS n_test,"
@@ -27,31 +29,42 @@ RELEASE_VIEWS = {
 }
 
 
-def register(warehouse: Warehouse, text: str | None = None) -> list[str]:
-    """Make the views, of all tables or of those that ``text`` (SQL) has words for; returns their names.
+def register(warehouse: Warehouse, text: str | None = None, *, known: Collection[str] = ()) -> list[str]:
+    """Name all tables, or those that ``text`` (SQL) has words for, and the views of releases; returns the names.
 
-    Tables are temporary views, so that no statement can change what is behind them. A release ``v1.0`` has
-    ``v1_0.images``, ``v1_0.synsets`` and ``v1_0.classes``.
+    Releases that are ``known``, and tables that are and exist, are passed over.
+
+    Tables are in Spark's catalog with their place, so that SQL can ask for their versions and history. A
+    release ``v1.0`` has ``v1_0.images``, ``v1_0.synsets``, ``v1_0.classes`` and ``v1_0.hierarchy``.
     """
-    words = None if text is None else set(re.findall(r"\w+", text.lower()))
+    words = None if text is None else words_of(text)
     names = []
     for name in [name for name in TABLES if words is None or name in words or "show" in words]:
-        tables.read_or_empty(warehouse, name).createOrReplaceTempView(name)
-        names.append(name)
+        is_there = tables.exists(warehouse, name)
+        if name in known or (known and not is_there):
+            continue
+        catalogue.name_table(warehouse, name)  # an empty view, until the table is there
+        names += [name] if is_there else []
     for release in releases(warehouse):
         schema = schema_name(release)
-        if words is not None and schema not in words and "show" not in words:
+        is_asked_for = words is None or schema in words or "show" in words
+        if not is_asked_for or f"{schema}.images" in known:
             continue
-        warehouse.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        warehouse.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
+        places = {
+            short: f"delta.`{tables.path(warehouse, f'release_{short}')}`"
+            for short in ("images", "synsets", "hierarchy")
+        }
         for view, query in RELEASE_VIEWS.items():
-            statement = query.format(
-                where=f"release = '{release}'",
-                images=f"delta.`{tables.path(warehouse, 'release_images')}`",
-                synsets=f"delta.`{tables.path(warehouse, 'release_synsets')}`",
-            )
-            warehouse.spark.sql(f"CREATE OR REPLACE VIEW {schema}.{view} AS {statement}")
+            statement = query.format(where=f"release = '{release}'", **places)
+            warehouse.spark.sql(f"CREATE OR REPLACE VIEW `{schema}`.{view} AS {statement}")
             names.append(f"{schema}.{view}")
     return names
+
+
+def words_of(text: str) -> set[str]:
+    """The words of SQL, in lower case: whatever it names is among them."""
+    return set(re.findall(r"\w+", text.lower()))
 
 
 def register_functions(warehouse: Warehouse, text: str | None = None) -> None:

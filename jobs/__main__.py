@@ -47,7 +47,7 @@ def _in_session(arguments: argparse.Namespace, settings: Any, modules: Mapping[s
     from synlake.tables import open_warehouse
 
     module = modules[arguments.command]
-    spark = open_session(f"synlake {arguments.command}")
+    spark = open_session(f"synlake {arguments.command}", settings=getattr(module, "SPARK_SETTINGS", {}))
     try:
         warehouse = open_warehouse(
             spark, arguments.warehouse, must_exist=getattr(module, "NEEDS_WAREHOUSE", False)

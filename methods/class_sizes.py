@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -59,3 +62,14 @@ def distribution(sizes: DataFrame) -> DataFrame:
         )
         .orderBy("stage")
     )
+
+
+def curve_of(sizes: Sequence[int], n_steps: int = 100) -> list[float]:
+    """``n_steps`` + 1 sizes from the largest down to the smallest, at equal shares of the classes between.
+
+    >>> curve_of([1, 3, 2], n_steps=2)
+    [3.0, 2.0, 1.0]
+    """
+    if not sizes:
+        return [0.0, 0.0]
+    return [float(one) for one in np.percentile(sizes, np.linspace(100, 0, n_steps + 1))]

@@ -34,11 +34,7 @@ def bar_chart(values: Mapping[str, Mapping[str, float]], *, title: str) -> str:
             f'<text x="{left_px + group_px * j}" y="{top_px + height_px + 18}">{escape(measure)}</text>'
         )
     width_px = left_px + max(group_px * len(measures), 130 * len(values)) + 20
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{top_px + height_px + 40}"'
-        ' font-family="sans-serif" font-size="12">'
-        '<rect width="100%" height="100%" fill="white"/>' + "".join(parts) + "</svg>\n"
-    )
+    return _svg(parts, width_px, top_px + height_px + 40, title)
 
 
 def line_chart(curves: Mapping[str, Sequence[float]], *, title: str, x_title: str, y_title: str) -> str:
@@ -64,14 +60,50 @@ def line_chart(curves: Mapping[str, Sequence[float]], *, title: str, x_title: st
         step = width_px / max(1, len(curve) - 1)
         points = " ".join(f"{left_px + k * step:.1f},{y_of(value):.1f}" for k, value in enumerate(curve))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        x = left_px + 180 * i
+        x = left_px + min(180, width_px // len(curves)) * i
         parts.append(f'<rect x="{x}" y="36" width="10" height="10" fill="{colour}"/>')
         parts.append(f'<text x="{x + 14}" y="45">{escape(name)}</text>')
     middle, below = left_px + width_px / 2, top_px + height_px + 20
     parts.append(f'<text x="{middle}" y="{below}" text-anchor="middle">{escape(x_title)}</text>')
     parts.append(f'<text x="{left_px}" y="{top_px - 6}" text-anchor="end">{escape(y_title)}</text>')
+    return _svg(parts, left_px + width_px + 20, below + 14, title)
+
+
+def column_chart(values: Mapping[str, float], *, title: str, x_title: str) -> str:
+    """A column for each value ≥ 0, with its name below; every other name where they would touch.
+
+    >>> column_chart({"a": 2, "b": 0}, title="t", x_title="x").count('fill="#2563eb"')
+    2
+    """
+    width_px, height_px, left_px, top_px = 560, 200, 20, 50
+    step = width_px / max(1, len(values))
+    top = max([*values.values(), 0]) or 1
+    longest = max(map(len, values), default=0)
+    every = max(1, math.ceil(7.5 * longest / step))
+    parts = [f'<text x="{left_px}" y="24" font-size="16">{escape(title)}</text>']
+    for place, (name, value) in enumerate(values.items()):
+        x, tall = left_px + place * step, height_px * value / top
+        middle = x + step / 2
+        parts.append(
+            f'<rect x="{x + 1:.1f}" y="{top_px + height_px - tall:.1f}" width="{max(1.0, step - 2):.1f}"'
+            f' height="{tall:.1f}" fill="{_COLOURS[0]}"/>'
+        )
+        if value and step > 7 * len(f"{value:,}"):
+            y = top_px + height_px - tall - 4
+            parts.append(f'<text x="{middle:.1f}" y="{y:.1f}" text-anchor="middle">{value:,}</text>')
+        if place % every == 0:
+            y = top_px + height_px + 16
+            parts.append(f'<text x="{middle:.1f}" y="{y}" text-anchor="middle">{escape(name)}</text>')
+    parts.append(f'<path d="M{left_px} {top_px + height_px}h{width_px}" stroke="#888"/>')
+    y = top_px + height_px + 36
+    parts.append(f'<text x="{left_px + width_px / 2}" y="{y}" text-anchor="middle">{escape(x_title)}</text>')
+    return _svg(parts, left_px + width_px + 20, y + 12, title)
+
+
+def _svg(parts: Sequence[str], width_px: float, height_px: float, title: str) -> str:
+    """A picture that scales with its place, and that a screen reader calls by its title."""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left_px + width_px + 20}" height="{below + 14}"'
-        ' font-family="sans-serif" font-size="12">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width_px:g} {height_px:g}" width="{width_px:g}"'
+        f' height="{height_px:g}" role="img" aria-label="{escape(title)}" font-family="sans-serif" font-size="12">'
         '<rect width="100%" height="100%" fill="white"/>' + "".join(parts) + "</svg>\n"
     )

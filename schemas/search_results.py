@@ -24,6 +24,12 @@ TABLE = Table(
             column("licence", StringType(), "as the source gives it", nullable=True),
             column("licence_url", StringType(), "text of the licence", nullable=True),
             column("author", StringType(), "who made the image", nullable=True),
+            column(
+                "country",
+                StringType(),
+                "of the picture, as given; ISO 3166 codes are best",
+                nullable=True,
+            ),
             column("landing_url", StringType(), "the page that shows it", nullable=True),
             column("width_px", LongType(), "as the source gives it", nullable=True),
             column("height_px", LongType(), "as the source gives it", nullable=True),

@@ -10,7 +10,7 @@ types() {
     rm -rf build/package &&
     .venv/bin/python -m zipfile -e build/synlake.zip build/package &&
     (cd build/package && ../../.venv/bin/mypy --config-file ../../pyproject.toml -p synlake) |
-    sed -E 's#^synlake/(jobs|methods|udfs|schemas|conf|queries|demo)/#\1/#; s#^synlake/#core/#'
+    sed -E 's#^synlake/(jobs|methods|udfs|schemas|conf|queries|demo|report)/#\1/#; s#^synlake/#core/#'
 }
 
 failed=0 # all are run, so that one report shows all that is wrong

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
-from synlake.udfs.decode import Limits, Wanted, decode
-from synlake.udfs.phash import phash
-
 #: Hamming distance of two hashes, in bits: an expression in either engine's own functions.
 HAMMING = {"spark": "CAST(bit_count(a ^ b) AS INT)", "duckdb": "CAST(bit_count(xor(a, b)) AS INTEGER)"}
 
 
 def phash_of(content: bytes | None) -> int | None:
     """The pHash of an image's bytes, as table fingerprints has it; null where they cannot be decoded."""
+    # Only here: numpy, scipy and the decoders take longer to import than a small query takes.
+    import numpy as np
+
+    from synlake.udfs.decode import Limits, Wanted, decode
+    from synlake.udfs.phash import phash
+
     decoded = decode(None if content is None else bytes(content), Limits(), Wanted(pixel_sha256=False))
     if decoded is None or decoded.thumbnail is None:
         return None

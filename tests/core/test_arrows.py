@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("core", "jobs", "methods", "udfs", "schemas", "conf", "queries", "demo")
+FOLDERS = ("core", "jobs", "methods", "udfs", "schemas", "conf", "queries", "demo", "report")
 
 
 def imports_of(folder: str) -> Iterator[tuple[Path, str]]:

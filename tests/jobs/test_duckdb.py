@@ -16,7 +16,7 @@ from synlake.errors import InputError
 from synlake.jobs import import_release, sql
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra: pip install -e '.[duckdb]'")
-VARIABLES = {"release": "r1.0", "from": "r1.0", "to": "r2", "tau": "8", "synset": "n02110958"}
+VARIABLES = {"release": "r1.0", "from": "r1.0", "to": "r2", "tau": "8", "image": "a"}
 QUERIES = sorted(path.name for path in files("synlake.queries").iterdir() if path.name.endswith(".sql"))
 
 
@@ -45,7 +45,43 @@ def filled(spark, tmp_path_factory):
         for m, t in (("m", 0.5), ("k", 0.25))
     ]
     tables.append(warehouse, "evaluations", rows(spark, "evaluations", *scores))
+    for name, given in _pipeline_rows().items():
+        tables.append(warehouse, name, rows(spark, name, *given))
     return warehouse
+
+
+def _pipeline_rows():
+    """Something for every ready-made query to find."""
+    dog, fish = "n02110958", "n01440764"
+    of = {"a": dog, "b": dog, "c": fish, "d": dog}
+    url = "https://one.example/{}.jpg"
+    found = [("a", "pug dog"), ("b", "pug dog"), ("a", "pug"), ("c", "tench")]
+    pool = [{"image_id": i, "synset_id": s, "n_sources": 2, "is_kept": i != "b"} for i, s in of.items()]
+    pool[1] |= {"reject_reason": "near_duplicate", "duplicate_of": "a", "distance_bits": 3}
+    return {
+        "synsets": [
+            {"synset_id": s, "name": s, "selection_id": "default", "is_selected": True} for s in (dog, fish)
+        ],
+        "search_results": [
+            {"url": url.format(i), "synset_id": of[i], "query": q, "source": "urls", "licence": "by"}
+            for i, q in found
+        ],
+        "candidates": [
+            {"image_id": i, "synset_id": s, "source": "urls", "source_ref": url.format(i)}
+            for i, s in of.items()
+        ],
+        "fingerprints": [
+            {"image_id": i, "phash": h, "width_px": 9, "height_px": 9}
+            for i, h in zip("abcd", (-1, -8, 0, 1), strict=True)
+        ],
+        "pool": [*pool, {"image_id": "a", "synset_id": fish, "n_sources": 1, "is_kept": True}],
+        "duplicate_pairs": [{"image_id_l": "a", "image_id_r": "c", "distance_bits": 5}],
+        "labels": [
+            {"item_id": i, "synset_id": s, "image_id": i, "label": "yes", "confidence": 1.0}
+            for i, s in of.items()
+        ],
+        "workers": [{"worker_id": w, "n_votes": 3, "agreement": a} for w, a in (("w1", 0.5), ("w2", 2 / 3))],
+    }
 
 
 def answers(warehouse, text):
@@ -67,6 +103,7 @@ def plain(row):
 def test_a_ready_made_query_has_one_answer(filled, name):
     spark, duck_db = answers(filled, (files("synlake.queries") / name).read_text(encoding="utf-8"))
     assert spark == duck_db
+    assert spark[1], "a comparison of nothing says nothing"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +115,9 @@ def test_a_ready_made_query_has_one_answer(filled, name):
         "SELECT hamming(-1, 1) AS far, hamming(7, 7) AS near, hamming(NULL, 1) AS none",
         "SELECT image_id, phash(bytes) AS phash, phash(NULL) AS none FROM image_bytes",
         "SELECT release, kind, n_images FROM releases WHERE release = :release",
+        "SELECT synset_id, is_class, height FROM r1_0.hierarchy ORDER BY synset_id",
+        "SELECT (SELECT count(*) FROM pool VERSION AS OF 0) AS before, (SELECT count(*) FROM pool) AS now",
+        "SELECT count(*) AS n FROM pool VERSION AS OF 1 AS p WHERE p.is_kept",
     ],
 )
 def test_views_and_functions_have_one_answer(filled, text):
@@ -91,6 +131,31 @@ def test_all_dogs_are_the_dogs(filled):
         filled, "SELECT image_id FROM r1_0.images WHERE is_a(label, 'n02084071') ORDER BY image_id"
     )
     assert found == [("a",), ("b",)]
+
+
+def test_an_image_is_found_by_those_near_it(filled):
+    text = (files("synlake.queries") / "near_duplicates.sql").read_text(encoding="utf-8")
+    _, (_, found) = answers(filled, text)
+    assert [(row[1], row[2]) for row in found] == [("b", 3)]  # -8 is -1 with three bits off
+
+
+def test_a_version_that_is_not_there_is_said(filled):
+    text = "SELECT 1 FROM pool VERSION AS OF 99"
+    with pytest.raises(InputError, match="pool VERSION AS OF 99: .* the newest is version 1"):
+        duck.connect(filled.root, text)
+    views.register(filled, text)
+    with pytest.raises(InputError, match=r"SQL: .*99"):
+        sql.execute(filled, text, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "comment"),
+    [("pool", "is_kept", "goes on to the crowd"), ("r1_0.images", "split", "train, val or test")],
+)
+def test_comments_are_seen_in_tables_and_views(filled, name, column, comment):
+    views.register(filled, name)
+    described = sql.execute(filled, f"DESCRIBE {name}", {}).collect()
+    assert {row["col_name"]: row["comment"] for row in described}[column] == comment
 
 
 def test_duckdb_reaches_no_file(filled):

@@ -117,3 +117,11 @@ def test_tests_run_in_the_root(checkout) -> None:
     assert len(checkout.calls("[test]")) == 1
     checkout.run("test")
     assert len(checkout.calls("[test]")) == 1
+
+
+def test_duckdb_is_set_up_when_it_is_first_asked_for(checkout) -> None:
+    for _ in range(2):
+        done = checkout.run("sql", "--engine", "duckdb", "SELECT 1")
+        assert "help of synlake" in done.stdout, done.stderr  # what the stand-in for the driver says
+    assert len(checkout.calls("[duckdb]")) == 1
+    assert checkout.calls("__main__.py") == []
