@@ -59,7 +59,8 @@ bench-dedup: setup ## deduplication against FAISS, imagededup and Spark's own re
 	$(VENV)/python -m pip install -q --no-deps imagededup==0.3.3.post2 # its CNN wants torch; its hashes do not
 	$(VENV)/python benchmarks/fingerprints.py $(IMAGES)
 	$(VENV)/python benchmarks/dedup_pairs.py --n 1000000
-	$(VENV)/python benchmarks/dedup_pairs.py --n 1000000 --skew
+	$(VENV)/python benchmarks/dedup_pairs.py --n 10000 --peer imagededup
+	$(VENV)/python benchmarks/dedup_pairs.py --n 1000000 --skew $(IMAGES)
 	$(VENV)/python benchmarks/dedup_pairs.py --grow 1000000 4000000 10000000
 	$(VENV)/python benchmarks/dedup_synsets.py --n 15000000
 	$(VENV)/python benchmarks/dedup_recall.py $(IMAGES) --plot build/recall.png

@@ -45,52 +45,73 @@ def scratch() -> Iterator[Path]:
 
 @dataclass
 class Measured:
-    """Seconds, and the most memory that this process and all below it held together, bytes."""
+    """Of this process and all below it: seconds by the clock and of all processors, and the peak of memory, bytes."""
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     peak_bytes: int = 0
 
     def __str__(self) -> str:
-        """Both, for a person."""
-        return f"{self.seconds:.1f} s, peak {self.peak_bytes / 1e9:.1f} GB"
+        """All three, for a person."""
+        return f"{self.seconds:.1f} s ({self.cpu_seconds:.1f} s CPU), peak {self.peak_bytes / 1e9:.1f} GB"
+
+
+def ratios(slow: Measured, fast: Measured) -> str:
+    """How many times the seconds of ``fast`` the other took; those of processors hardly depend on other load."""
+    return f"{slow.seconds / fast.seconds:.2f} by the clock, {slow.cpu_seconds / fast.cpu_seconds:.2f} in CPU seconds"
 
 
 @contextmanager
 def measured() -> Iterator[Measured]:
-    """Time a block, and sample the memory of the JVM, the Python workers and this process ten times a second."""
+    """Time a block, and sample the memory of the JVM, the Python workers and this process twice a second."""
     result, done = Measured(), threading.Event()
 
     def sample() -> None:
-        while not done.wait(0.1):
-            result.peak_bytes = max(result.peak_bytes, _memory_of_tree(os.getpid()))
+        while not done.wait(0.5):
+            result.peak_bytes = max(result.peak_bytes, _memory_of_tree())
 
     watcher = threading.Thread(target=sample, daemon=True)
     watcher.start()
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), cpu_seconds_of_tree()
     try:
         yield result
     finally:
-        result.seconds = time.perf_counter() - start
+        result.seconds, result.cpu_seconds = time.perf_counter() - start, cpu_seconds_of_tree() - cpu
         done.set()
         watcher.join()
 
 
-def _memory_of_tree(root: int) -> int:
-    """Proportional resident memory of a process and those it started; 0 where there is no /proc."""
-    parents: dict[int, list[int]] = {}
+def _tree() -> Iterator[tuple[int, list[str]]]:
+    """(process id, fields of its /proc/…/stat from the state on) of this process and those it started."""
+    stats: dict[int, list[str]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            parents.setdefault(int((entry / "stat").read_text().rpartition(")")[2].split()[1]), []).append(
-                int(entry.name)
-            )
-        except (OSError, IndexError):
+            stats[int(entry.name)] = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
             continue
-    total, waiting = 0, [root]
+    children: dict[int, list[int]] = {}
+    for pid, fields in stats.items():
+        children.setdefault(int(fields[1]), []).append(pid)
+    waiting = [os.getpid()]
     while waiting:
-        one = waiting.pop()
-        waiting += parents.get(one, [])
+        pid = waiting.pop()
+        waiting += children.get(pid, [])
+        if pid in stats:
+            yield pid, stats[pid]
+
+
+def cpu_seconds_of_tree() -> float:
+    """CPU seconds of this process, those it started, and those that they waited for; 0 where there is no /proc."""
+    ticks = sum(int(field) for _, fields in _tree() for field in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _memory_of_tree() -> int:
+    """Proportional resident memory of this process and those it started; 0 where there is no /proc."""
+    total = 0
+    for pid, _ in _tree():
         try:
-            rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
         except OSError:
             continue
         total += sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))

@@ -1,10 +1,13 @@
 """All pairs of 64-bit hashes at a distance below tau: Delta table to Delta table, against FAISS.
 
-    python benchmarks/dedup_pairs.py --n 1000000            random hashes, 10 % of them planted neighbours
-    python benchmarks/dedup_pairs.py --n 1000000 --skew     the same, and 1 % blank images that share one hash
+    python benchmarks/dedup_pairs.py --n 1000000                  random hashes, 10 % of them planted neighbours
+    python benchmarks/dedup_pairs.py --n 1000000 --skew IMAGES    hashes of real images and of their transforms,
+                                                                  1 % of them blank images that share one hash
+    python benchmarks/dedup_pairs.py --n 10000 --peer imagededup  the first, against imagededup's PHash
     python benchmarks/dedup_pairs.py --grow 1000000 4000000 10000000   ours alone: time, memory, ratio a doubling
 
-The hashes are synthetic. FAISS: IndexBinaryMultiHash with 3 × 21 bits and 2 flips, its best setting here.
+Without --skew the hashes are synthetic.
+FAISS: IndexBinaryMultiHash with 3 × 21 bits and 2 flips, its best setting here.
 """
 
 from __future__ import annotations
@@ -19,10 +22,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from common import Measured, machine, measured, scratch, session
+from common import Measured, machine, measured, ratios, scratch, session
+from peer_imagededup import imagededup_phash
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from real_hashes import real_hashes
 
+from synlake.methods.banded_join import near_pairs
 from synlake.methods.pair_routing import near_hashes, plan_join
 
 THREADS = 2
@@ -34,27 +40,31 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--n", type=int, default=1_000_000)
     parser.add_argument("--tau", type=int, default=8)
-    parser.add_argument("--skew", action="store_true", help="1 %% of the images share one hash")
+    parser.add_argument("--skew", type=Path, metavar="IMAGES", help="hash what is in this folder of images")
     parser.add_argument("--grow", type=int, nargs="*", default=())
-    parser.add_argument("--no-peer", action="store_true", help="do not run FAISS")
+    parser.add_argument("--peer", choices=(*PEERS, "none"), default="FAISS")
     given = parser.parse_args(arguments)
     print(machine())
     if given.grow:
         grow(given.grow, given.tau)
         return 0
-    hashes = synthetic_hashes(given.n, skew=given.skew)
+    hashes = skewed_hashes(given.skew, given.n) if given.skew else synthetic_hashes(given.n)
     ours, pairs = run_ours(hashes, given.tau)
     print(f"synlake: {len(pairs):,} pairs, {ours}")
-    if given.no_peer:
+    if given.peer == "none":
         return 0
-    peer, peer_pairs = run_faiss(np.unique(hashes), given.tau)
+    distinct = np.unique(hashes)
+    with measured() as kernel:
+        near_pairs(distinct, given.tau - 1)
+    print(f"synlake's kernel alone, one core, in memory: {kernel}", flush=True)
+    peer, peer_pairs = PEERS[given.peer](distinct, given.tau)
     is_same = np.array_equal(pairs, peer_pairs)
-    print(f"FAISS:   {len(peer_pairs):,} pairs, {peer}")
-    print(f"ratio FAISS / synlake: {peer.seconds / ours.seconds:.1f}; pairs identical: {is_same}")
+    print(f"{given.peer}: {len(peer_pairs):,} pairs, {peer}")
+    print(f"ratio {given.peer} / synlake: {ratios(peer, ours)}; pairs identical: {is_same}")
     return 0 if is_same else 1
 
 
-def synthetic_hashes(n: int, *, skew: bool = False, seed: int = 5) -> npt.NDArray[np.uint64]:
+def synthetic_hashes(n: int, *, seed: int = 5) -> npt.NDArray[np.uint64]:
     """(n,) random hashes; every tenth is an earlier one with 1 to 7 bits flipped."""
     random = np.random.default_rng(seed)
     hashes = random.integers(0, 2**64, n, dtype=np.uint64)
@@ -65,8 +75,14 @@ def synthetic_hashes(n: int, *, skew: bool = False, seed: int = 5) -> npt.NDArra
         bit = np.uint64(1) << random.integers(0, 64, n_planted, dtype=np.uint64)
         neighbours = np.where(turn < n_flips, neighbours ^ bit, neighbours)
     hashes[:n_planted] = neighbours
-    if skew:
-        hashes[-(n // 100) :] = 0x8000000000000000
+    return hashes
+
+
+def skewed_hashes(folder: Path, n: int) -> npt.NDArray[np.uint64]:
+    """(n,) hashes of real pictures and their transforms, and one hash that a hundredth of them share."""
+    hashes = real_hashes(folder, n)
+    hashes[-(n // 100) :] = 0x8000000000000000  # the pHash of an image of one colour
+    print(f"{n:,} images, {len(np.unique(hashes)):,} different hashes", flush=True)
     return hashes
 
 
@@ -116,6 +132,21 @@ def run_faiss(hashes: npt.NDArray[np.uint64], tau: int) -> tuple[Measured, npt.N
     return result, ordered(left, right)
 
 
+def run_imagededup(hashes: npt.NDArray[np.uint64], tau: int) -> tuple[Measured, npt.NDArray[np.uint64]]:
+    """The pairs that imagededup finds in memory, by its default search in two processes."""
+    hasher = imagededup_phash()
+    if hasher is None:
+        sys.exit(1)
+    encodings = {f"{value:016x}": f"{value:016x}" for value in hashes.tolist()}
+    with measured() as result:
+        found = hasher.find_duplicates(
+            encoding_map=encodings, max_distance_threshold=tau - 1, num_dist_workers=THREADS
+        )
+        pairs = [(int(a, 16), int(b, 16)) for a, near in found.items() for b in near if a < b]
+    columns = np.array(pairs, np.uint64).reshape(-1, 2)
+    return result, ordered(columns[:, 0], columns[:, 1])
+
+
 def ordered(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """(n, 2) pairs, the lesser hash first, in order."""
     pairs = np.stack([np.minimum(left, right), np.maximum(left, right)], axis=1)
@@ -134,6 +165,8 @@ def grow(sizes: Sequence[int], tau: int) -> None:
         print(f"{n:,} hashes: {len(pairs):,} pairs, {result}{a_doubling}", flush=True)
         before = (n, result.seconds)
 
+
+PEERS = {"FAISS": run_faiss, "imagededup": run_imagededup}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

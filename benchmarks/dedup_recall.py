@@ -9,10 +9,7 @@ originals (or their copies) that are. Beside it the same for imagededup's PHash.
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import sys
-import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from common import machine
+from peer_imagededup import imagededup_phash
 from PIL import Image
 from transforms import TRANSFORMS
 
@@ -59,20 +57,10 @@ def our_hashes(images: list[Image.Image]) -> Hashes:
 
 
 def imagededup_hashes() -> Callable[[list[Image.Image]], Hashes] | None:
-    """Its PHash, from the package's own hashing module alone: the rest of it wants torch."""
-    found = importlib.util.find_spec("imagededup")
-    if found is None or not found.submodule_search_locations:
-        print(
-            "imagededup is not installed; next: pip install scikit-learn tqdm && pip install --no-deps imagededup",
-            file=sys.stderr,
-        )
+    """(n,) as imagededup's PHash computes them; None where it is not installed."""
+    hasher = imagededup_phash()
+    if hasher is None:
         return None
-    home = Path(next(iter(found.submodule_search_locations)))
-    for name in ("imagededup", "imagededup.methods", "imagededup.utils"):
-        package = types.ModuleType(name)  # without its __init__, which imports torch
-        package.__path__ = [str(home.joinpath(*name.split(".")[1:]))]
-        sys.modules[name] = package
-    hasher: Any = importlib.import_module("imagededup.methods.hashing").PHash(verbose=False)
 
     def hashes(images: list[Image.Image]) -> Hashes:
         values = [hasher.encode_image(image_array=np.asarray(image.convert("RGB"))) for image in images]

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-from common import machine, measured, scratch, session
+from common import machine, measured, ratios, scratch, session
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from synlake.methods.synset_dedup import ROWS_PER_TASK, flag_within_synsets
+from synlake.methods.synset_dedup import ROWS_PER_TASK, flag_in_one_pass
 
 _ROWS = "image_id string, synset_id string, phash long, n_pixels long, first_retrieved_at timestamp, precedence int"
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
             rows.write.format("delta").save(copied)
         with measured() as ours:
             n_tasks = -(-given.n // ROWS_PER_TASK)
-            flagged = flag_within_synsets(rows, tau=given.tau, n_tasks=n_tasks).drop("near")
+            flagged = flag_in_one_pass(rows, tau=given.tau, n_tasks=n_tasks, by="synset_id").drop("near")
             flagged.write.format("delta").save(target)
         written = spark.read.format("delta").load(target)
         found = written.agg(F.count(F.lit(1)).alias("n"), F.count("duplicate_of").alias("dropped")).first()
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     print(
         f"{found['n']:,} rows, {given.synsets:,} synsets, the largest {largest['n']:,}; dropped {found['dropped']:,}"
     )
-    print(f"floor:   {floor}\nsynlake: {ours}\nratio synlake / floor: {ours.seconds / floor.seconds:.2f}")
+    print(f"floor:   {floor}\nsynlake: {ours}\nratio synlake / floor: {ratios(ours, floor)}")
     return 0
 
 

@@ -3,8 +3,8 @@
     python benchmarks/fingerprints.py IMAGES [--runs 5] [--copies 4]
 
 The loop runs on one core: open the file, ``imagehash.phash``. Ours is the whole path from table image_bytes, in a
-session with one task at a time; its seconds are CPU seconds of the JVM and the workers together where that is more
-than the clock's, so that nothing hides on the other core. Decode floor: Pillow decoding the files, and nothing else.
+session with one task at a time. Seconds are CPU seconds, ours those of the JVM and of all workers together, so that
+nothing hides on another core and other load counts little. Decode floor: Pillow decoding the files, and nothing else.
 Pairs of runs alternate; medians are printed, and the hashes of exact mode are checked against the loop's.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import statistics
 import sys
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import imagehash
 import numpy as np
-from common import machine, scratch, session
+from common import cpu_seconds_of_tree, machine, scratch, session
 from PIL import Image
 from pyspark.sql import DataFrame, SparkSession
 
@@ -69,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         for job in jobs.values():
             job()  # warm
         runs = [{name: job() for name, job in jobs.items()} for _ in range(given.runs)]
-    print(f"{'':32}{'ms/image':>9}{'× the loop':>12}{'× its floor':>13}")
+    print(f"{'':32}{'CPU ms':>9}{'× the loop':>12}{'× its floor':>13}")
     for name in jobs:
         own = statistics.median(run[name] for run in runs)
         gain = statistics.median(run["imagehash loop"] / run[name] for run in runs)
@@ -94,40 +93,19 @@ def reduced(image: Image.Image) -> None:
 
 
 def loop_ms(paths: Sequence[Path], work: Callable[[Image.Image], object]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for path in paths:
         with Image.open(path) as image:
             work(image)
-    return (time.perf_counter() - start) / len(paths) * 1e3
+    return (time.process_time() - start) / len(paths) * 1e3
 
 
 def spark_ms(images: DataFrame, wanted: Wanted, n_images: int) -> float:
-    """Milliseconds an image: of the clock, or of all processors where that is more."""
-    cpu, start = cpu_seconds_of_tree(), time.perf_counter()
+    """Milliseconds of all processors an image."""
+    start = cpu_seconds_of_tree()
     with wide_rows(images.sparkSession):
         fingerprint(images, Limits(), wanted).write.format("noop").mode("overwrite").save()
-    clock, busy = time.perf_counter() - start, cpu_seconds_of_tree() - cpu
-    return max(clock, busy) / n_images * 1e3
-
-
-def cpu_seconds_of_tree() -> float:
-    """CPU seconds of the processes that this one started, and of those that they waited for."""
-    children: dict[int, list[int]] = {}
-    used: dict[int, int] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                fields = Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            children.setdefault(int(fields[1]), []).append(int(name))
-            used[int(name)] = sum(int(field) for field in fields[11:15])
-    left, total = list(children.get(os.getpid(), [])), 0
-    while left:
-        pid = left.pop()
-        total += used[pid]
-        left += children.get(pid, [])
-    return total / os.sysconf("SC_CLK_TCK")
+    return (cpu_seconds_of_tree() - start) / n_images * 1e3
 
 
 def stored(spark: SparkSession, paths: Sequence[Path], copies: int, folder: str) -> DataFrame:

@@ -224,7 +224,8 @@ def _record(
     )
     # A fresh run_id makes their keys new, so the check that costs a stage of a second half a second tells nothing.
     for name, rows in (("stage_metrics", metrics), ("stage_runs", [run])):
-        tables.append_unstaged(warehouse, name, warehouse.spark.createDataFrame(rows, TABLES[name].schema))
+        records = warehouse.spark.createDataFrame(rows, TABLES[name].schema).coalesce(1)
+        tables.append_unstaged(warehouse, name, records)
 
 
 def _recorded_outcome(warehouse: Warehouse, run_id: str) -> Outcome:

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from synlake import output, tables
 from synlake.config import option
 from synlake.errors import InputError
-from synlake.jobs import deduplicate_images
+from synlake.jobs.duplicates import find
 from synlake.methods.class_sizes import TAIL_SHARE
 from synlake.methods.deduplication import SCOPES, STRATEGIES, ranked, to_pool
 from synlake.spread import held
@@ -65,10 +65,9 @@ def _compared(images: DataFrame, truth: DataFrame | None, settings: Config) -> I
         if strategy == "pixel" and not has_pixels:
             output.say("pixel: left out, table fingerprints has images without pixel_sha256")
             continue
-        wanted = deduplicate_images.Config(strategy=strategy, tau=settings.tau, scope=settings.scope)
         start = time.monotonic()
         with ExitStack() as stack:
-            found = deduplicate_images.find(images, wanted, stack).images
+            found = find(images, stack, strategy=strategy, tau=settings.tau).images
             flagged = stack.enter_context(
                 held(
                     found.select(

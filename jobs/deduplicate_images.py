@@ -1,8 +1,8 @@
 """Drop duplicates within each synset or across all, then hold every synset to its floor and quota of images.
 
-An image is dropped when a kept image that ranks before it (more pixels, then earlier retrieval, then id) has
-a pHash less than tau bits away. Nothing is deleted: table pool says of each image whether it is kept, and why not;
-with strategy phash, table duplicate_pairs has every pair of images less than tau bits apart.
+An image is dropped when a kept image that ranks before it (in an earlier release, then more pixels, earlier
+retrieval, id) has a pHash less than tau bits away. Nothing is deleted: table pool says of each image whether it is
+kept, and why not; with strategy phash, table duplicate_pairs has every pair of images less than tau bits apart.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import output, tables
+from synlake import tables
 from synlake.config import bad_name, option
 from synlake.errors import InputError, UsageError
+from synlake.jobs.duplicates import Found, find
 from synlake.methods import hash_graph
 from synlake.methods.deduplication import (
+    OTHERS,
     SCOPES,
     STRATEGIES,
-    flag_pixel_duplicates,
     give_reason,
     held_out_rows,
     ranked,
+    release_precedence,
     to_pool,
 )
-from synlake.methods.pair_routing import near_hashes, plan_join
 from synlake.methods.quotas import apply_floor, apply_quota
-from synlake.methods.synset_dedup import ROWS_PER_TASK, flag_within_synsets
+from synlake.methods.synset_dedup import ROWS_PER_TASK
 from synlake.schemas import TABLES
 from synlake.spread import held
 from synlake.stage import Control, Outcome, flagged_outcome, standing_config
@@ -47,7 +48,9 @@ class Config:
     against: str | None = option(
         None, "release, or folder of a Delta table with image_id and phash, that no kept image may be near to"
     )
-    prefer: str | None = option(None, "release whose images rank before all others", check=bad_name)
+    prefer: str | None = option(
+        None, "release whose images rank before those of all others, which come next", check=bad_name
+    )
     floor: int = option(0, "a synset below it gets its least-duplicate images back", minimum=0)
     quota: int = option(0, "most images a synset keeps; 0: no limit", minimum=0)
     seed: int = option(7, "decides which images over the quota go")
@@ -61,95 +64,29 @@ class Config:
             raise UsageError(f"--against: compares pHashes, wanted --strategy phash, got {self.strategy}")
 
 
-@dataclass(frozen=True)
-class Found:
-    """Images flagged with ``duplicate_of, distance_bits, is_held_out``, and what their pairs are made from."""
-
-    images: DataFrame
-    nodes: DataFrame | None = None
-    hash_pairs: DataFrame | None = None
-
-
 def main(warehouse: Warehouse, settings: Config) -> Outcome:
     """Read ``candidates`` and ``fingerprints``, deduplicate, write ``duplicate_pairs`` and ``pool``."""
     with ExitStack() as stack:
-        prints = tables.read(warehouse, "fingerprints")
-        rows = stack.enter_context(held(to_pool(tables.read(warehouse, "candidates"), prints)))
+        candidates, prints = (tables.read(warehouse, name) for name in ("candidates", "fingerprints"))
+        is_small = candidates.count() <= ROWS_PER_TASK  # Delta knows without reading them
+        if is_small:  # what is in one partition is grouped and joined without shuffles
+            candidates, prints = candidates.coalesce(1), prints.coalesce(1)
+        rows = stack.enter_context(held(to_pool(candidates, prints)))
         if settings.strategy == "pixel":
             _check_pixels(rows)
         images = _images(warehouse, rows.where("reject_reason IS NULL"), settings)
-        found = find(images, settings, stack, _earlier(warehouse, images, settings))
+        # To compare few images is quicker than to look up which were compared.
+        earlier = None if is_small else _earlier(warehouse, images, settings)
+        found = find(images, stack, strategy=settings.strategy, tau=settings.tau, earlier=earlier)
         pairs, notes = _write_pairs(warehouse, found, settings)
         tables.overwrite(warehouse, "pool", _to_pool_rows(rows, found.images, settings))
     pool = tables.read(replace(warehouse, pins={}), "pool")
     return flagged_outcome(pool, controls=(pairs,), notes=notes)
 
 
-def find(
-    images: DataFrame, settings: Config, stack: ExitStack, earlier: hash_graph.Earlier | None = None
-) -> Found:
-    """The duplicates among ``images``; what is used more than once stays on disk until ``stack`` closes.
-
-    Pairs that ``earlier`` has are not looked for again.
-    """
-    nothing = {"duplicate_of": F.lit(None).cast("string"), "distance_bits": F.lit(None).cast("int")}
-    if settings.strategy == "none":
-        return Found(images.withColumns(nothing).withColumn("is_held_out", F.lit(False)))
-    if settings.strategy == "pixel":
-        return Found(flag_pixel_duplicates(images).withColumn("is_held_out", F.lit(False)))
-    if settings.scope == "global" or earlier is not None:
-        return _by_graph(images, settings.tau, stack, earlier)
-    return _by_synset(images, settings.tau, stack)
-
-
-def _by_graph(
-    images: DataFrame, tau: int, stack: ExitStack, earlier: hash_graph.Earlier | None = None
-) -> Found:
-    nodes = stack.enter_context(held(hash_graph.nodes_of(images)))
-    sizes = nodes.groupBy("scope").agg(F.count(F.lit(1)).alias("n"))
-    total = sizes.agg(F.coalesce(F.max("n"), F.lit(0)).alias("most"), F.sum("n").alias("all")).first()
-    assert total is not None  # an aggregate without groups has one row
-    plan = plan_join(total["most"], tau - 1)
-    output.say(f"  {plan.describe()}")
-    if earlier is None:
-        near = near_hashes(nodes, plan, n_all=total["all"] or 0)
-    else:
-        output.say("  only what is new since the last run is compared")
-        marked = hash_graph.mark_known(nodes, earlier)
-        near = near_hashes(marked, plan, n_all=total["all"] or 0).unionByName(earlier.hash_pairs)
-    pairs = stack.enter_context(held(near))
-    decided = hash_graph.decisions(hash_graph.oriented(pairs, nodes), nodes)
-    return Found(hash_graph.flag_by_hash(images, decided), nodes, pairs)
-
-
-def _by_synset(images: DataFrame, tau: int, stack: ExitStack) -> Found:
-    """Small synsets in one pass; those too large for one task as a graph each."""
-    sizes = stack.enter_context(held(images.groupBy("synset_id").agg(F.count(F.lit(1)).alias("n"))))
-    total = sizes.agg(
-        F.coalesce(F.sum("n"), F.lit(0)).alias("all"), F.coalesce(F.max("n"), F.lit(0)).alias("most")
-    ).first()
-    assert total is not None  # an aggregate without groups has one row
-    large = sizes.where(F.col("n") > ROWS_PER_TASK).select("synset_id")
-    has_large = total["most"] > ROWS_PER_TASK
-    small = images.join(F.broadcast(large), on="synset_id", how="left_anti") if has_large else images
-    cores = images.sparkSession.sparkContext.defaultParallelism
-    n_tasks = max(cores, -(-total["all"] // ROWS_PER_TASK))
-    flagged = stack.enter_context(held(flag_within_synsets(small, tau=tau, n_tasks=n_tasks)))
-    pairs = flagged.select("scope", F.inline("near"))
-    nodes = hash_graph.nodes_of(images)
-    if not has_large:
-        return Found(flagged.drop("near"), nodes, pairs)
-    split = _by_graph(images.join(F.broadcast(large), on="synset_id", how="left_semi"), tau, stack)
-    assert split.hash_pairs is not None  # strategy phash has them
-    return Found(flagged.drop("near").unionByName(split.images), nodes, pairs.unionByName(split.hash_pairs))
-
-
 def _images(warehouse: Warehouse, usable: DataFrame, settings: Config) -> DataFrame:
     """The rows that are compared: usable candidates, and those that they must not be near to."""
-    preferred = None
-    if settings.prefer:
-        preferred = tables.read_release(warehouse, settings.prefer, flag="--prefer")
-    images = ranked(usable, scope=settings.scope, preferred=preferred)
+    images = ranked(usable, scope=settings.scope, released=_released(warehouse, settings))
     if not settings.against:
         return images
     others = tables.read_release_or_folder(warehouse, settings.against, flag="--against")
@@ -164,6 +101,21 @@ def _images(warehouse: Warehouse, usable: DataFrame, settings: Config) -> DataFr
     if "hash_mode" in others.columns:
         _check_modes(others, tables.read(warehouse, "fingerprints"), settings.against)
     return images.unionByName(held_out_rows(others, images, scope=settings.scope))
+
+
+def _released(warehouse: Warehouse, settings: Config) -> DataFrame | None:
+    """``image_id, precedence`` of the images in releases: of --prefer first, then the earliest; None: no releases.
+
+    They are read as they are now, and are no reason to run again: a release takes kept images, and those stay
+    kept when they rank first.
+    """
+    if settings.prefer:
+        tables.read_release(warehouse, settings.prefer, flag="--prefer")
+    if not tables.exists(warehouse, "releases"):
+        return None
+    now = replace(warehouse, pins={})
+    releases, images = tables.read(now, "releases"), tables.read(now, "release_images")
+    return release_precedence(releases, images, first=settings.prefer)
 
 
 def _earlier(warehouse: Warehouse, images: DataFrame, settings: Config) -> hash_graph.Earlier | None:
@@ -208,28 +160,35 @@ def _write_pairs(warehouse: Warehouse, found: Found, settings: Config) -> tuple[
     if found.hash_pairs is None or found.nodes is None:
         tables.overwrite_unstaged(warehouse, "duplicate_pairs", empty)
         return Control("n_duplicate_pairs", 0), ()
-    counted = hash_graph.n_image_pairs(found.nodes, found.hash_pairs).first()
-    assert counted is not None  # an aggregate without groups has one row
-    is_ok = counted["n"] <= settings.max_pairs
-    pairs = hash_graph.image_pairs(found.images, found.hash_pairs) if is_ok else empty
-    tables.overwrite_unstaged(warehouse, "duplicate_pairs", pairs)
-    notes = (
-        ()
-        if is_ok
-        else (
-            f"duplicate_pairs is left empty: {counted['n']:,.0f} pairs, more than --max-pairs {settings.max_pairs:,};"
-            " the pool is complete all the same",
+    n_most = found.n_images * (found.n_images - 1) / 2
+    if n_most > settings.max_pairs:  # else there is no need to count them before they are made
+        counted = hash_graph.n_image_pairs(found.nodes, found.hash_pairs).first()
+        assert counted is not None  # an aggregate without groups has one row
+        n_most = counted["n"]
+    if n_most > settings.max_pairs:
+        tables.overwrite_unstaged(warehouse, "duplicate_pairs", empty)
+        note = (
+            f"duplicate_pairs is left empty: {n_most:,.0f} pairs, more than --max-pairs {settings.max_pairs:,};"
+            " the pool is complete all the same"
         )
-    )
-    return Control("n_duplicate_pairs", counted["n"], settings.max_pairs, is_ok), notes
+        return Control("n_duplicate_pairs", n_most, settings.max_pairs, is_ok=False), (note,)
+    pairs = hash_graph.image_pairs(found.images, found.hash_pairs)
+    tables.overwrite_unstaged(warehouse, "duplicate_pairs", pairs)
+    n_pairs = tables.read(replace(warehouse, pins={}), "duplicate_pairs").count()
+    return Control("n_duplicate_pairs", n_pairs, settings.max_pairs), ()
 
 
 def _to_pool_rows(rows: DataFrame, flagged: DataFrame, settings: Config) -> DataFrame:
     """Rows of ``pool``: those rejected before, and those compared, after floor and quota."""
     found = ("duplicate_of", "distance_bits", "is_held_out")
-    nothing = {"duplicate_of": F.lit(None), "distance_bits": F.lit(None), "is_held_out": F.lit(False)}
+    nothing = {
+        "precedence": F.lit(OTHERS),
+        "duplicate_of": F.lit(None),
+        "distance_bits": F.lit(None),
+        "is_held_out": F.lit(False),
+    }
     before = rows.where("reject_reason IS NOT NULL").withColumns(nothing)
-    compared = flagged.where("precedence >= 0").select(*rows.columns, *found)
+    compared = flagged.where("precedence >= 0").select(*rows.columns, "precedence", *found)
     judged = give_reason(compared.unionByName(before), strategy=settings.strategy)
     kept = apply_quota(apply_floor(judged, floor=settings.floor), quota=settings.quota, seed=settings.seed)
     complete = kept.withColumn("is_kept", F.col("reject_reason").isNull())

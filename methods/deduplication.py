@@ -10,8 +10,9 @@ from synlake.methods import hash_graph
 STRATEGIES = ("none", "pixel", "phash")
 SCOPES = ("synset", "global")
 _REASONS = {"pixel": "pixel_duplicate", "phash": "near_duplicate"}
-#: Precedence in rank: images of the set compared against, preferred ones, all others.
-HELD_OUT, PREFERRED, OTHERS = -1, 0, 1
+#: Precedence in rank: images of the set compared against, of a preferred release, of no release. Between the
+#: last two are the images of other releases, from 1 on.
+HELD_OUT, PREFERRED, OTHERS = -1, 0, 2**31 - 1
 
 
 def to_pool(candidates: DataFrame, fingerprints: DataFrame) -> DataFrame:
@@ -50,15 +51,24 @@ def to_pool(candidates: DataFrame, fingerprints: DataFrame) -> DataFrame:
     )
 
 
-def ranked(images: DataFrame, *, scope: str, preferred: DataFrame | None = None) -> DataFrame:
-    """Add ``scope`` (a wnid, or "" for everything) and ``precedence``: ``preferred`` image_ids rank first."""
+def release_precedence(
+    releases: DataFrame, release_images: DataFrame, *, first: str | None = None
+) -> DataFrame:
+    """``image_id, precedence``, one row an image in a release: the number of its earliest one, 0 of ``first``."""
+    in_time = Window.orderBy(F.col("release") != F.lit(first or ""), "frozen_at", "release")
+    number = F.row_number().over(in_time) - F.lit(1 if first else 0)
+    numbered = releases.select("release", number.alias("number"))
+    images = release_images.select("release", "image_id").join(F.broadcast(numbered), on="release")
+    return images.groupBy("image_id").agg(F.min("number").alias("precedence"))
+
+
+def ranked(images: DataFrame, *, scope: str, released: DataFrame | None = None) -> DataFrame:
+    """Add ``scope`` (a wnid, or "" for everything) and ``precedence``, which is ``released``'s or :data:`OTHERS`."""
     scoped = images.withColumn("scope", F.col("synset_id") if scope == "synset" else F.lit(""))
-    if preferred is None:
+    if released is None:
         return scoped.withColumn("precedence", F.lit(OTHERS))
-    marked = preferred.select("image_id").distinct().withColumn("is_preferred", F.lit(True))
-    precedence = F.when(F.col("is_preferred"), F.lit(PREFERRED)).otherwise(F.lit(OTHERS))
-    return scoped.join(marked, on="image_id", how="left").select(
-        *scoped.columns, precedence.alias("precedence")
+    return scoped.join(released, on="image_id", how="left").select(
+        *scoped.columns, F.coalesce("precedence", F.lit(OTHERS)).alias("precedence")
     )
 
 

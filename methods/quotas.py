@@ -25,12 +25,16 @@ def apply_floor(pool: DataFrame, *, floor: int) -> DataFrame:
 
 
 def apply_quota(pool: DataFrame, *, quota: int, seed: int) -> DataFrame:
-    """Reject kept images over ``quota`` (0: none) a synset as ``over_quota``; a seeded sample stays."""
+    """Reject kept images over ``quota`` (0: none) a synset as ``over_quota``; a seeded sample stays.
+
+    Images of lower ``precedence`` (of earlier releases) stay before all others.
+    """
     if quota <= 0:
         return pool
     is_kept = F.col("reject_reason").isNull()
+    by_lot = F.xxhash64("image_id", F.lit(seed))
     turn = F.row_number().over(
-        Window.partitionBy("synset_id", is_kept).orderBy(F.xxhash64("image_id", F.lit(seed)), "image_id")
+        Window.partitionBy("synset_id", is_kept).orderBy("precedence", by_lot, "image_id")
     )
     over = is_kept & (turn > quota)
     return (

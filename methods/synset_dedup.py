@@ -1,7 +1,7 @@
-"""Deduplication within synsets, in one pass: rows meet by synset once, and leave flagged.
+"""Deduplication in one pass: the rows of a scope (a synset, or everything) meet in a task once, and leave flagged.
 
-A task holds the rows of some synsets, about as many as ``rows_per_task`` says, and decides them together;
-larger synsets go the way of :mod:`synlake.methods.hash_graph` instead, which splits them.
+A task holds the rows of some scopes, about :data:`ROWS_PER_TASK` of them, and decides them together; larger
+scopes go the way of :mod:`synlake.methods.hash_graph` instead, which splits them.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from synlake.methods.banded_join import near_pairs
 from synlake.methods.kept_set import dropped_nodes
 
 Ints = npt.NDArray[np.int64]
-#: Rows of small synsets in one task, and the size of a synset that is split instead. About 250 MB in Python.
+#: Rows of small scopes in one task, and the size of a scope that is split instead. About 250 MB in Python.
 ROWS_PER_TASK = 250_000
 
-#: What is added to a row. ``near`` are pairs of near hashes of the synset, on the first row of the left one;
+#: What is added to a row. ``near`` are pairs of near hashes of the scope, on the first row of the left one;
 #: empty on most.
 ADDED = StructType(
     [
@@ -55,12 +55,13 @@ ADDED = StructType(
     ]
 )
 _ARROW_NEAR = pa.struct([("hash_l", pa.int64()), ("hash_r", pa.int64()), ("distance_bits", pa.int32())])
-#: Rank within a synset: what is given precedence, more pixels, earlier retrieval, image_id.
+#: Rank within a scope: what is given precedence, more pixels, earlier retrieval, image_id, synset_id.
 _SORT_KEYS = [
     ("precedence", "ascending"),
     ("n_pixels", "descending"),
     ("first_retrieved_at", "ascending"),
     ("image_id", "ascending"),
+    ("synset_id", "ascending"),
 ]
 
 
@@ -78,22 +79,24 @@ class Flagged:
     distance: Ints
 
 
-def flag_within_synsets(rows: DataFrame, *, tau: int, n_tasks: int) -> DataFrame:
-    """``rows`` with :data:`ADDED`: of ``synset_id, phash`` and the columns of the rank, whatever else they have."""
+def flag_in_one_pass(rows: DataFrame, *, tau: int, n_tasks: int, by: str = "scope") -> DataFrame:
+    """``rows`` with :data:`ADDED`: of ``by``, ``phash`` and the columns of the rank, whatever else they have.
+
+    Compared are rows with the same ``by``.
+    """
     schema = StructType([*rows.schema.fields, *ADDED.fields])
 
     def flag_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held = list(batches)
         if held:
-            yield from _flag_table(pa.Table.from_batches(held), tau).to_batches(max_chunksize=1 << 15)
+            yield from _flag_table(pa.Table.from_batches(held), tau, by).to_batches(max_chunksize=1 << 15)
 
-    return rows.repartition(n_tasks, "synset_id").mapInArrow(flag_batches, schema)
+    spread = rows.coalesce(1) if n_tasks <= 1 else rows.repartition(n_tasks, by)
+    return spread.mapInArrow(flag_batches, schema)
 
 
-def _flag_table(table: pa.Table, tau: int) -> pa.Table:
-    synsets = (
-        table.column("synset_id").combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
-    )
+def _flag_table(table: pa.Table, tau: int, by: str) -> pa.Table:
+    scopes = table.column(by).combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     hashes = table.column("phash").to_numpy().view(np.uint64)
     keys = table.select([name for name, _ in _SORT_KEYS])
 
@@ -104,7 +107,7 @@ def _flag_table(table: pa.Table, tau: int) -> pa.Table:
         return in_rank
 
     is_fixed = table.column("precedence").to_numpy() < 0
-    flagged = flag(synsets, hashes, ranked, tau, is_fixed=is_fixed)
+    flagged = flag(scopes, hashes, ranked, tau, is_fixed=is_fixed)
     dropped = flagged.duplicate_of >= 0
     of = pa.array(np.where(dropped, flagged.duplicate_of, 0), mask=~dropped)
     bits = pa.array(flagged.distance_bits.astype(np.int32), mask=~dropped)
@@ -117,22 +120,22 @@ def _flag_table(table: pa.Table, tau: int) -> pa.Table:
 
 
 def flag(
-    synsets: Ints,
+    scopes: Ints,
     hashes: npt.NDArray[np.uint64],
     ranked: Callable[[Ints], Ints],
     tau: int,
     *,
     is_fixed: npt.NDArray[np.bool_] | None = None,
 ) -> Flagged:
-    """Decide n rows by the rank-ordered rule of DESIGN, each within its synset.
+    """Decide n rows by the rank-ordered rule of DESIGN, each within its scope.
 
-    ``synsets`` (n,) small numbers, ``ranked`` puts positions of rows into rank order (only rows that have a
+    ``scopes`` (n,) small numbers, ``ranked`` puts positions of rows into rank order (only rows that have a
     neighbour are asked about), ``is_fixed`` (n,) rows that come first in rank and are kept whatever they
     are near to. A duplicate names the nearest kept row, of equally near ones the first in rank, among those
     that rank before the first row with its hash.
     """
-    node, node_synset, node_hash = _nodes(synsets, hashes)
-    left, right, distance = near_pairs(node_hash, tau - 1, groups=node_synset)
+    node, node_scope, node_hash = _nodes(scopes, hashes)
+    left, right, distance = near_pairs(node_hash, tau - 1, groups=node_scope)
     is_involved = np.bincount(node, minlength=len(node_hash)) > 1
     is_involved[left] = is_involved[right] = True
     in_order = ranked(np.flatnonzero(is_involved[node]))
@@ -155,15 +158,15 @@ def flag(
     return Flagged(of, bits, first_row[left], first_row[right], distance)
 
 
-def _nodes(synsets: Ints, hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints, npt.NDArray[np.uint64]]:
-    """Number the distinct (synset, hash): (n,) node of each row, and synset and hash of each node."""
-    order = np.lexsort((hashes, synsets))
-    sorted_synsets, sorted_hashes = synsets[order], hashes[order]
+def _nodes(scopes: Ints, hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints, npt.NDArray[np.uint64]]:
+    """Number the distinct (scope, hash): (n,) node of each row, and scope and hash of each node."""
+    order = np.lexsort((hashes, scopes))
+    sorted_scopes, sorted_hashes = scopes[order], hashes[order]
     is_new = np.ones(len(order), bool)
-    is_new[1:] = (sorted_synsets[1:] != sorted_synsets[:-1]) | (sorted_hashes[1:] != sorted_hashes[:-1])
+    is_new[1:] = (sorted_scopes[1:] != sorted_scopes[:-1]) | (sorted_hashes[1:] != sorted_hashes[:-1])
     node = np.empty(len(order), np.int64)
     node[order] = np.cumsum(is_new) - 1
-    return node, sorted_synsets[is_new], sorted_hashes[is_new]
+    return node, sorted_scopes[is_new], sorted_hashes[is_new]
 
 
 def _nearest_kept(

@@ -3,14 +3,12 @@ from __future__ import annotations
 import datetime as dt
 from contextlib import ExitStack
 
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from rows import NOON, as_dicts, rows
 
-from synlake.jobs import deduplicate_images as job
-from synlake.methods.deduplication import give_reason, ranked, to_pool
+from synlake.jobs.duplicates import find
+from synlake.methods.deduplication import give_reason, ranked, release_precedence, to_pool
+from synlake.methods.hash_graph import rank
 from synlake.methods.quotas import apply_floor, apply_quota
 
 
@@ -36,7 +34,7 @@ def deduplicated(pool, strategy="phash", tau=4):
 
 def flagged(pool, strategy, tau, stack):
     images = ranked(pool.where("reject_reason IS NULL"), scope="synset")
-    found = job.find(images, job.Config(strategy=strategy, tau=tau), stack)
+    found = find(images, stack, strategy=strategy, tau=tau)
     return give_reason(found.images, strategy=strategy)
 
 
@@ -112,15 +110,6 @@ def test_every_candidate_is_accounted_for_with_one_reason(spark):
     assert sum(row["n_sources"] for row in found.values()) == candidates.count()
 
 
-@settings(max_examples=8)
-@given(st.lists(st.tuples(st.integers(0, 15), st.integers(1, 3)), min_size=1, max_size=20), st.integers(1, 3))
-def test_partitioning_and_order_change_nothing(spark, given, n_partitions):
-    images = [(f"i{k:02}", f"n{h % 2}", h, w) for k, (h, w) in enumerate(given)]
-    first = deduplicated(pool_of(spark, *images), tau=3)
-    again = deduplicated(pool_of(spark, *reversed(images)).repartition(n_partitions), tau=3)
-    assert first == again
-
-
 def test_floor_brings_the_least_duplicate_back_first(spark):
     pool = pool_of(spark, ("a", "n1", 0, 30), ("b", "n1", 0b1, 20), ("c", "n1", 0b111, 10), ("d", "n2", 0, 1))
     with ExitStack() as stack:
@@ -136,16 +125,39 @@ def test_floor_brings_the_least_duplicate_back_first(spark):
     assert not kept["d"]["is_restored"], "a class without duplicates has nothing to bring back"
 
 
-@pytest.mark.parametrize("quota", [1, 3, 10])
-def test_quota_keeps_a_seeded_sample(spark, quota):
+def test_quota_keeps_a_seeded_sample_and_what_was_released(spark):
     pool = pool_of(spark, *((f"i{k}", "n1", k << 40, 10) for k in range(6)), ("x", "n2", 0, 10))
+    released = spark.createDataFrame([("i4", 1)], "image_id string, precedence int")
+    pool = ranked(pool, scope="synset", released=released)
     pool = apply_floor(pool.withColumns({"duplicate_of": F.lit(None), "distance_bits": F.lit(None)}), floor=0)
 
-    def kept(seed):
+    def kept(quota, seed):
         out = apply_quota(pool, quota=quota, seed=seed).where("reject_reason IS NULL AND synset_id = 'n1'")
-        return {row["image_id"] for row in as_dicts(out)}
+        return frozenset(row["image_id"] for row in out.collect())
 
-    assert len(kept(1)) == min(quota, 6)
-    assert kept(1) == kept(1)
-    if quota == 3:
-        assert len({frozenset(kept(seed)) for seed in range(6)}) > 1
+    samples = [kept(3, seed) for seed in range(4)]
+    assert {len(sample) for sample in samples} == {3}
+    assert all("i4" in sample for sample in samples)
+    assert len(set(samples)) > 1
+    assert kept(3, 1) == samples[1]
+    assert (len(kept(1, 1)), len(kept(10, 1))) == (1, 6)
+
+
+def test_images_of_earlier_releases_rank_before_those_of_later_ones(spark):
+    pool = pool_of(spark, *((name, "n1", 0, width) for name, width in zip("abcd", (1, 2, 3, 4), strict=True)))
+    releases = rows(
+        spark,
+        "releases",
+        {"release": "v1", "frozen_at": NOON},
+        {"release": "v2", "frozen_at": NOON + dt.timedelta(days=1)},
+    )
+    released = (("v1", "b"), ("v2", "b"), ("v2", "c"))
+    images = rows(spark, "release_images", *({"release": r, "image_id": i} for r, i in released))
+
+    def in_rank(first=None):
+        precedence = release_precedence(releases, images, first=first)
+        ordered = ranked(pool, scope="synset", released=precedence).orderBy(rank())
+        return "".join(row["image_id"] for row in ordered.collect())
+
+    assert in_rank() == "bcda", "of the rest, more pixels come first"
+    assert in_rank("v2") == "cbda", "both are in v2, and of two in one release more pixels come first"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synlake.jobs import deduplicate_images as job
+from synlake.jobs.duplicates import find
 from synlake.methods import hash_graph, synset_dedup
 from synlake.methods.deduplication import ranked
 
@@ -84,13 +84,14 @@ def by_definition(images, tau, scope):
     return dropped, pairs
 
 
-def found_by(spark, images, tau, scope):
+def found_by(rows, **settings):
+    """(dropped, pairs) of ranked rows, in the form of :func:`by_definition`."""
     with ExitStack() as stack:
-        rows = ranked(as_rows(spark, images), scope=scope)
-        found = job.find(rows, job.Config(tau=tau, scope=scope), stack)
+        found = find(rows, stack, strategy="phash", **settings)
         flagged = found.images.where("duplicate_of IS NOT NULL").collect()
         pairs = hash_graph.image_pairs(found.images, found.hash_pairs).collect()
         n_most = hash_graph.n_image_pairs(found.nodes, found.hash_pairs).first()["n"]
+        assert found.n_images == rows.count()
     assert n_most >= len(pairs)
     dropped = {(r["image_id"], r["synset_id"]): (r["duplicate_of"], r["distance_bits"]) for r in flagged}
     listed = [tuple(pair) for pair in pairs]
@@ -98,18 +99,53 @@ def found_by(spark, images, tau, scope):
     return dropped, set(listed)
 
 
-@settings(max_examples=4)
-@given(adversarial_images(), st.integers(1, 20), st.sampled_from(["synset", "global"]))
-def test_found_duplicates_are_those_of_the_definition(spark, images, tau, scope):
-    assert found_by(spark, images, tau, scope) == by_definition(images, tau, scope)
+#: Many cases in one run of Spark, in synsets of their own.
+CASES = st.lists(adversarial_images(), min_size=5, max_size=9).map(
+    lambda cases: [(f"{n}{i}", f"{n}{s}", *rest) for n, case in enumerate(cases) for i, s, *rest in case]
+)
+#: All in one task; some synsets larger than a task; all as graphs.
+ROWS_PER_TASK = (10_000, 8, 0)
 
 
+def check(spark, images, tau, scope, rows_per_task, random):
+    random.shuffle(images)
+    rows = ranked(as_rows(spark, images), scope=scope).repartition(random.randint(1, 3))
+    assert found_by(rows, tau=tau, rows_per_task=rows_per_task) == by_definition(images, tau, scope)
+
+
+@pytest.mark.parametrize(("scope", "rows_per_task"), [("synset", 8), ("global", 10_000), ("global", 0)])
+@settings(max_examples=1)
+@given(images=CASES, tau=st.integers(1, 20), random=st.randoms(use_true_random=False))
+def test_found_duplicates_are_those_of_the_definition(spark, images, tau, scope, rows_per_task, random):
+    check(spark, images, tau, scope, rows_per_task, random)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tau", range(1, 21))
 @settings(max_examples=2)
-@given(adversarial_images(), st.integers(1, 20))
-def test_a_synset_too_large_for_a_task_is_split_to_the_same_result(spark, images, tau):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "ROWS_PER_TASK", 8)
-        assert found_by(spark, images, tau, "synset") == by_definition(images, tau, "synset")
+@given(
+    images=CASES,
+    scope=st.sampled_from(["synset", "global"]),
+    rows_per_task=st.sampled_from(ROWS_PER_TASK),
+    random=st.randoms(use_true_random=False),
+)
+def test_they_are_for_every_tau_and_way(spark, images, tau, scope, rows_per_task, random):
+    check(spark, images, tau, scope, rows_per_task, random)
+
+
+@settings(max_examples=1)
+@given(CASES, st.integers(1, 20), st.sampled_from(["synset", "global"]), st.data())
+def test_what_was_compared_before_is_believed_and_the_rest_is_found(spark, images, tau, scope, data):
+    ids = sorted({image[0] for image in images})
+    old = set(data.draw(st.lists(st.sampled_from(ids), unique=True)))
+    compared = [image for image in images if image[0] in old]
+    rows = ranked(as_rows(spark, images), scope=scope)
+    _, old_pairs = by_definition(compared, tau, scope)
+    pairs = spark.createDataFrame(
+        sorted(old_pairs), "image_id_l string, image_id_r string, distance_bits int"
+    )
+    earlier = hash_graph.earlier_of(rows, as_rows(spark, compared).select("image_id", "synset_id"), pairs)
+    assert found_by(rows, tau=tau, earlier=earlier) == by_definition(images, tau, scope)
 
 
 @settings(max_examples=150)
