@@ -216,9 +216,9 @@ def fence(warehouse: Warehouse, table: str, app: str, number: int) -> bool:
     assert jvm is not None
     delta = jvm.org.apache.spark.sql.delta
     none = jvm.scala.Option.empty()
-    for attempt in range(_FENCE_ATTEMPTS):
+    for _ in range(_FENCE_ATTEMPTS):
         transaction = _delta_log(warehouse, table).startTransaction(none, none)
-        before = transaction.txnVersion(app)
+        before = int(transaction.txnVersion(app))  # -1: none
         if before >= number:
             return True
         mark = delta.actions.SetTransaction(app, number, none)
@@ -227,13 +227,12 @@ def fence(warehouse: Warehouse, table: str, app: str, number: int) -> bool:
             transaction.commit(
                 actions, getattr(delta, "DeltaOperations$ManualUpdate$").__getattr__("MODULE$")
             )
-            return
+            return before >= 0
         except Py4JJavaError as error:
-            if (
-                attempt == _FENCE_ATTEMPTS - 1
-                or "Concurrent" not in error.java_exception.getClass().getName()
-            ):
+            if "Concurrent" not in error.java_exception.getClass().getName():
                 raise
+            refused = error
+    raise refused
 
 
 def discard_unfinished(warehouse: Warehouse, table: str, where: str) -> None:
