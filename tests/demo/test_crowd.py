@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from synlake.demo.crowd import (
     SKILL_RANGE,
+    YES,
     Decision,
     Vote,
     Worker,
@@ -146,3 +147,15 @@ def test_workers_are_shown_beside_their_estimates() -> None:
         ("b", pytest.approx(0.8), None),
         ("a", pytest.approx(0.6), 0.7),
     ]
+
+
+def test_what_nobody_can_see_is_guessed():
+    workers = [Worker(f"w{k:02d}", "careful", 1.0, 1.0) for k in range(20)]
+    truth = {f"i{k}": YES for k in range(1000)}
+    ease = dict.fromkeys(list(truth)[:500], 0.0)
+    votes = simulate_votes(truth, workers=workers, n_votes=5, ease=ease)
+    said_yes = {
+        hard: [v.answer == YES for v in votes if (v.item_id in ease) == hard] for hard in (True, False)
+    }
+    assert 0.45 < sum(said_yes[True]) / 2500 < 0.55
+    assert all(said_yes[False]), "of what is easy, all is seen"

@@ -242,6 +242,23 @@ def test_label_studio_shows_what_the_tasks_have(planned, tmp_path):
     assert config.find("Choices").get("toName") == config.find("Image").get("name")
 
 
+def test_images_are_written_under_the_names_that_workers_ask_for(spark, planned, tmp_path):
+    warehouse = planned[0]
+    given = [("n1-0", b"one"), ("n2-3", b"three"), ("not asked about", b"x")]
+    stored = [
+        {"image_id": name, "bytes": bytearray(content), "size_bytes": len(content)} for name, content in given
+    ]
+    tables.append(warehouse, "image_bytes", rows(spark, "image_bytes", *stored))
+    tasks = tables.read(warehouse, "tasks").where("image_id IN ('n1-0', 'n2-3', 'known-n1-1')")
+    note = task_files.write_images(warehouse, tasks, str(tmp_path / "www"), ".jpg")
+    assert note.startswith("2 images are in")
+    assert "1 known ones are not in the warehouse" in note
+    assert {path.name: path.read_bytes() for path in (tmp_path / "www").iterdir()} == {
+        "n1-0.jpg": b"one",
+        "n2-3.jpg": b"three",
+    }
+
+
 def test_too_small_a_budget_is_said_before_anything_is_planned(planned):
     warehouse, settings, *_ = planned
     version = tables.version(warehouse, "tasks")
