@@ -13,7 +13,7 @@ from rows import as_dicts, rows
 
 from synlake import tables
 from synlake.errors import InputError, UsageError
-from synlake.jobs import plan_annotation, task_files
+from synlake.jobs import import_votes, plan_annotation, task_files
 from synlake.methods.hierarchy import hypernym_distance, steps_up
 from synlake.tables import open_warehouse
 
@@ -240,6 +240,32 @@ def test_label_studio_shows_what_the_tasks_have(planned, tmp_path):
     assert wanted <= found[0]["data"].keys()
     assert [node.get("value") for node in config.iter("Choice")] == ["yes", "no"]
     assert config.find("Choices").get("toName") == config.find("Image").get("name")
+
+
+def test_what_the_tools_hand_back_comes_in_under_the_names_that_went_out(planned, tmp_path):
+    """One HIT by MTurk, three tasks by Label Studio, answered in the formats that the two document."""
+    hit = next(csv.DictReader(export(planned, tmp_path, "mturk").splitlines()))
+    sent = {f"Answer.answer_{k}": "yes" for k in range(1, 49) if hit[f"task_id_{k}"]}
+    results = {"WorkerId": "A1", "AssignmentStatus": "Approved", "Answer.x": "", **sent}
+    results |= {f"Input.{name}": value for name, value in hit.items()}
+    with (tmp_path / "batch.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(results), quoting=csv.QUOTE_ALL)
+        writer.writeheader()
+        writer.writerow(results)
+    chosen = {"from_name": "answer", "to_name": "image", "type": "choices", "value": {"choices": ["no"]}}
+    done = json.loads(export(planned, tmp_path, "label-studio"))[:3]
+    for one in done:
+        one |= {
+            "id": 1,
+            "annotations": [{"id": 2, "completed_by": 5, "result": [chosen], "was_cancelled": False}],
+        }
+    (tmp_path / "project.json").write_text(json.dumps(done))
+    for source, name in (("mturk", "batch.csv"), ("label-studio", "project.json")):
+        settings = import_votes.Config(input=str(tmp_path / name), source=source)
+        assert not import_votes.main(planned[0], settings).rejected
+    found = {(v["item_id"], v["worker_id"], v["answer"]) for v in as_dicts(tables.read(planned[0], "votes"))}
+    wanted = {(hit[f"task_id_{k}"], "A1", "yes") for k in range(1, 49) if hit[f"task_id_{k}"]}
+    assert found == wanted | {(one["data"]["task_id"], "5", "no") for one in done}
 
 
 def test_images_are_written_under_the_names_that_workers_ask_for(spark, planned, tmp_path):
