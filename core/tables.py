@@ -118,12 +118,15 @@ def read_files_with_new(warehouse: Warehouse, table: str, known: DataFrame) -> D
 def locate(warehouse: Warehouse, table: str) -> DataFrame | None:
     """The key of each row with the ``path`` of its data file and its ``row_index`` there; None where files are remote.
 
-    For readers that go to a table's files themselves, since its rows are too big to be moved between tasks.
+    For readers that go to a table's files themselves, since its rows are too big to be moved between tasks. The
+    files are read as what they are, Parquet: of rows in a Delta table Spark tells no number.
     """
     if "://" in warehouse.root:
         return None
+    rows = read(warehouse, table)
+    files = warehouse.spark.read.schema(rows.schema).parquet(*map(unquote, rows.inputFiles()))
     where = (F.col("_metadata.file_path").alias("path"), F.col("_metadata.row_index").alias("row_index"))
-    return read(warehouse, table).select(*TABLES[table].key, *where)
+    return files.select(*TABLES[table].key, *where)
 
 
 def read_release(warehouse: Warehouse, release: str, *, flag: str) -> DataFrame:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synlake.udfs.tar_members import end_of, ending_of, records
+from synlake.udfs.tfrecords import example, record
 
 #: What stands for a label that is withheld, as in the test sets that Hugging Face has.
 NO_CLASS = -1
@@ -121,8 +122,6 @@ class TFRecordShard:
 
     def add(self, row: dict[str, Any], content: bytes) -> None:
         """One record."""
-        from synlake.udfs.tfrecords import example, record  # needs the extra `tfrecord`
-
         features = {
             "image/encoded": content,
             "image/filename": f"{row['key']}.{ending_of(content)}".encode(),

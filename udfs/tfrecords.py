@@ -10,8 +10,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from google_crc32c import value as crc32c
-
 _LENGTH_DELIMITED = 2
 _MASK_DELTA = 0xA282EAD8
 
@@ -31,6 +29,8 @@ def example(features: Mapping[str, bytes | int]) -> bytes:
 
 
 def _masked_crc(data: bytes) -> bytes:
+    from google_crc32c import value as crc32c  # the extra `tfrecord`
+
     crc = crc32c(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import json
 from pathlib import Path
@@ -103,8 +104,11 @@ def folders(folder: Path, by_id, rows):
 
 
 @pytest.mark.parametrize("layout", ["imagefolder", "webdataset", "parquet", "tfrecord"])
-def test_croissant_is_valid_and_its_records_are_the_images(images, tmp_path, layout):
+def test_croissant_is_valid_and_its_records_are_the_images(images, tmp_path, layout, monkeypatch):
     mlcroissant = pytest.importorskip("mlcroissant", reason=WHY)
+    # It keeps what it unpacks in the user's cache, by the name of a tar, whatever the tar.
+    unpacked = importlib.import_module("mlcroissant._src.operation_graph.operations.extract")
+    monkeypatch.setattr(unpacked, "EXTRACT_PATH", unpacked.epath.Path(tmp_path / "cache"))
     ending = {"webdataset": "tar"}.get(layout, layout)
     paths = (
         folders(tmp_path, *images)
