@@ -42,7 +42,11 @@ def printed(capsys, job, warehouse, settings):
 
 def test_votes_are_judged_asked_again_reviewed_and_measured(voted, warehouse, tmp_path, capsys):
     settings = aggregate_votes.Config(
-        method="one_coin", min_spammer_score=0.1, second_method="majority", max_doubtful=0.05
+        method="one_coin",
+        min_confidence=0.95,
+        min_spammer_score=0.1,
+        second_method="majority",
+        max_doubtful=0.2,
     )
     outcome = aggregate_votes.main(warehouse, settings)
     workers = {
@@ -55,7 +59,8 @@ def test_votes_are_judged_asked_again_reviewed_and_measured(voted, warehouse, tm
     assert {row["n_votes"] for row in labels.values()} == {4}
     owls = [row for row in labels.values() if row["synset_id"] == "owl"]
     assert all(row["is_escalated"] for row in owls)
-    assert {row["escalation_reason"] for row in owls} >= {"difficult_synset"}
+    assert {row["escalation_reason"] for row in owls} == {"low_confidence", "difficult_synset"}
+    assert not any(row["is_escalated"] for row in labels.values() if row["synset_id"] == "bus")
 
     when = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.timezone.utc)
     again = review_labels.main(warehouse, review_labels.Config(max_votes=5, audit_ratio=0.5))
