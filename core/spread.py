@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pyspark import StorageLevel
@@ -17,6 +17,11 @@ TASKS_PER_CORE = 2
 _FOR_WIDE_ROWS = {
     "spark.sql.parquet.columnarReaderBatchSize": "64",
     "spark.sql.execution.arrow.maxBytesPerBatch": "4m",
+}
+_FOR_FEW_ROWS = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.shuffle.partitions": "1",
 }
 
 
@@ -36,9 +41,26 @@ def wide_rows(spark: SparkSession) -> Iterator[None]:
 
     A batch should fit the processor's cache; with those that suit narrow rows, reading takes three times as long.
     """
-    before = {name: spark.conf.get(name) or "" for name in _FOR_WIDE_ROWS}
+    with _settings(spark, _FOR_WIDE_ROWS):
+        yield
+
+
+@contextmanager
+def few_rows(spark: SparkSession) -> Iterator[None]:
+    """Settings for rows that one task can hold while the block runs: a query is one job, in one partition.
+
+    There is nothing to adapt then, and each stage that adaptive execution finishes first, and each table that is
+    broadcast, would be a job of its own.
+    """
+    with _settings(spark, _FOR_FEW_ROWS):
+        yield
+
+
+@contextmanager
+def _settings(spark: SparkSession, wanted: Mapping[str, str]) -> Iterator[None]:
+    before = {name: spark.conf.get(name) or "" for name in wanted}
     try:
-        for name, value in _FOR_WIDE_ROWS.items():
+        for name, value in wanted.items():
             spark.conf.set(name, value)
         yield
     finally:

@@ -31,7 +31,7 @@ from synlake.methods.deduplication import (
 from synlake.methods.quotas import apply_floor, apply_quota
 from synlake.methods.synset_dedup import ROWS_PER_TASK
 from synlake.schemas import TABLES
-from synlake.spread import held
+from synlake.spread import few_rows, held
 from synlake.stage import Control, Outcome, flagged_outcome, standing_config
 from synlake.tables import Warehouse
 
@@ -68,20 +68,22 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     """Read ``candidates`` and ``fingerprints``, deduplicate, write ``duplicate_pairs`` and ``pool``."""
     with ExitStack() as stack:
         candidates, prints = (tables.read(warehouse, name) for name in ("candidates", "fingerprints"))
-        is_small = candidates.count() <= ROWS_PER_TASK  # Delta knows without reading them
+        # Delta knows how many there are without reading them; a table to compare against may be of any size.
+        is_small = not settings.against and candidates.count() <= ROWS_PER_TASK
         if is_small:  # what is in one partition is grouped and joined without shuffles
+            stack.enter_context(few_rows(warehouse.spark))
             candidates, prints = candidates.coalesce(1), prints.coalesce(1)
         rows = stack.enter_context(held(to_pool(candidates, prints)))
         if settings.strategy == "pixel":
             _check_pixels(rows)
         images = _images(warehouse, rows.where("reject_reason IS NULL"), settings)
-        # To compare few images is quicker than to look up which were compared.
+        # To compare few images is quicker than to look up which of them were compared before.
         earlier = None if is_small else _earlier(warehouse, images, settings)
         found = find(images, stack, strategy=settings.strategy, tau=settings.tau, earlier=earlier)
         pairs, notes = _write_pairs(warehouse, found, settings)
         tables.overwrite(warehouse, "pool", _to_pool_rows(rows, found.images, settings))
-    pool = tables.read(replace(warehouse, pins={}), "pool")
-    return flagged_outcome(pool, controls=(pairs,), notes=notes)
+        pool = tables.read(replace(warehouse, pins={}), "pool")
+        return flagged_outcome(pool, controls=(pairs,), notes=notes)
 
 
 def _images(warehouse: Warehouse, usable: DataFrame, settings: Config) -> DataFrame:
