@@ -35,7 +35,7 @@ def printed(capsys):
 
 def test_each_strategy_is_held_against_the_truth(filled, tmp_path, capsys):
     truth = tmp_path / "truth.csv"
-    truth.write_text("image_id,duplicate_of\nb,a\nc,a\n")
+    truth.write_text("image_id,duplicate_of\na,b\nc,b\n")  # a ranks before its original, and stays
     settings = compare_deduplication.Config(truth_file=str(truth))
     assert compare_deduplication.run(filled, settings, TABLE) == 0
     found = {row.pop("strategy"): row for row in printed(capsys)}
