@@ -1,23 +1,19 @@
-"""How a release came about, for its report: stages, class sizes, duplicates, the crowd, the objective.
+"""How a release came about, for its report: stages, class sizes, duplicates, the crowd.
 
 Everything is read as of the versions that the release recorded; see :mod:`synlake.jobs.past`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import tables, wordnet
+from synlake import tables
 from synlake.methods.agreement import agreement_table
 from synlake.methods.audit import audit_table, audited
 from synlake.methods.class_sizes import SIZES, distribution, sizes_by_synset
-from synlake.methods.objective import Weights
-from synlake.methods.release_objective import CountedClass, score_release
 from synlake.methods.release_report import histogram
 from synlake.spread import held
 from synlake.stage import Stage
@@ -32,8 +28,8 @@ _WORKER_MEASURES = {
     "accuracy": "expected to be right, by the model of workers",
     "agreement": "equal to the aggregated label",
 }
-#: Synsets that could not be chosen, whatever the strategy.
-_OUT_OF_SIGHT = ("not_under_root", "instance", "excluded_branch", "audit_rejected")
+#: The terms of U(D), which freeze-release measures; see methods/objective.py.
+UTILITY = ("c_cov", "c_hier", "q_label", "c_cost", "utility")
 
 
 def funnel(warehouse: Warehouse, release: str, pipeline: Sequence[Stage]) -> list[dict[str, Any]]:
@@ -52,7 +48,7 @@ def funnel(warehouse: Warehouse, release: str, pipeline: Sequence[Stage]) -> lis
         values = {row["metric"]: row["value"] for row in mine}
         if not values:
             continue
-        plain = ("rows_in", "rows_kept", "seconds")
+        plain = ("rows_in", "rows_kept", "seconds", *UTILITY)
         controls = [r for r in mine if r["metric"] not in plain and not r["metric"].startswith("rejected:")]
         rejected = {
             m.removeprefix("rejected:"): int(v) for m, v in values.items() if m.startswith("rejected:")
@@ -63,6 +59,7 @@ def funnel(warehouse: Warehouse, release: str, pipeline: Sequence[Stage]) -> lis
                 "rows_in": int(values["rows_in"]),
                 "rows_kept": int(values["rows_kept"]),
                 "rejected": sorted(rejected.items(), key=lambda one: (-one[1], one[0])),
+                "utility": {name: values[name] for name in UTILITY if name in values},
                 "controls": [(c["metric"], c["value"], c["threshold"], c["is_ok"]) for c in controls],
             }
         )
@@ -142,54 +139,3 @@ def escalations(warehouse: Warehouse) -> dict[str, Any]:
         "by_reason": [tuple(row) for row in rows],
         "audit": [row.asDict() for row in levels],
     }
-
-
-def objective(
-    warehouse: Warehouse, classes: DataFrame, config: Mapping[str, Any], n_min: int | None, *, is_ours: bool
-) -> dict[str, Any]:
-    """U(D) and its terms. ``classes`` has ``synset_id, n_images, depth, confidence``, a row a class."""
-    settings = config.get("select-synsets", {})
-    bounds = {
-        "n_min": settings.get("n_min", 1) if n_min is None else n_min,
-        "min_depth": settings.get("min_depth", 0),
-        "max_depth": settings.get("max_depth", 99),
-    }
-    searched = tables.read_or_empty(warehouse, "search_results").where("query <> ''")
-    planned = tables.read_or_empty(warehouse, "queries")
-    n_queries: dict[str, int] = {}
-    if is_ours:
-        asked = planned if searched.isEmpty() else searched
-        counted = asked.groupBy("synset_id").agg(F.count_distinct("query").alias("n")).collect()
-        n_queries = {row["synset_id"]: row["n"] for row in counted}
-    counted_classes = [
-        CountedClass(row["synset_id"], row["n_images"], row["depth"], row["confidence"],
-                     n_queries.get(row["synset_id"], 0) if n_queries else None)
-        for row in classes.orderBy("synset_id").collect()
-    ]  # fmt: skip
-    parents = _choosable(warehouse, settings) if is_ours else _wordnet()
-    weights = Weights()
-    scores = score_release(counted_classes, parents, weights=weights, **bounds)
-    return {"scores": scores, "weights": weights, **bounds}
-
-
-def _choosable(warehouse: Warehouse, settings: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The synsets that could have been selected, with their parents. A part of WordNet: it fits on the driver."""
-    known = tables.read(warehouse, "synsets").where(
-        (F.col("selection_id") == settings.get("selection_id", "default"))
-        & (F.col("reject_reason").isNull() | ~F.col("reject_reason").isin(*_OUT_OF_SIGHT))
-    )
-    return {
-        row["synset_id"]: tuple(row["parent_ids"])
-        for row in known.select("synset_id", "parent_ids").collect()
-    }
-
-
-def _wordnet() -> dict[str, tuple[str, ...]]:
-    """Every class (no instances) of WordNet's nouns, for a release that no selection stands behind."""
-    return {noun.synset_id: noun.parent_ids for noun in wordnet.nouns() if not noun.is_instance}
-
-
-def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The effective configuration of every stage behind a release, by stage name."""
-    found: dict[str, Any] = json.loads(row["config"])
-    return found

@@ -49,9 +49,6 @@ class Config:
     boxes: str | None = option(
         None, "CSV, JSON lines or Parquet of image_id,x_min,y_min,x_max,y_max, for object scale", is_file=True
     )
-    n_min: int | None = option(
-        None, "images a class is to have, in U(D); default: as synsets were selected", minimum=0
-    )
     authors: str | None = option(None, "who to cite")
     url: str | None = option(None, "where the release is published")
     license: str = option("unknown: each image has that of its source", "what the page says")
@@ -70,7 +67,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     rows = registry.rows_of(warehouse, settings.release)
     with held(rows["release_images"]) as images:
         content = _release(warehouse, {**rows, "release_images": images}, row, settings)
-        content |= _history(warehouse, row, rows, settings)
+        content |= _history(warehouse, row, settings)
         content |= _origins(warehouse, images, row, regions, settings)
     content |= {"row": row, "settings": asdict(settings), "notices": _notices(warehouse, settings.release)}
     size = _write(path, render(content))
@@ -121,9 +118,7 @@ def _release(
     }
 
 
-def _history(
-    warehouse: Warehouse, row: Mapping[str, Any], rows: Mapping[str, DataFrame], settings: Config
-) -> dict[str, Any]:
+def _history(warehouse: Warehouse, row: Mapping[str, Any], settings: Config) -> dict[str, Any]:
     """How it came about, as of the versions that the release, or the one it derives from, recorded."""
     origin = origin_of(warehouse, row)
     is_ours = origin["kind"] == "frozen"
@@ -135,12 +130,6 @@ def _history(
 
     examples = seen(("pool",), lambda then: _examples(then, settings))
     pairs = examples.found or []
-    images = rows["release_images"].groupBy("synset_id").agg(F.avg("confidence").alias("confidence"))
-    classes = rows["release_synsets"].join(images, on="synset_id", how="left")
-
-    def objective(then: Warehouse) -> dict[str, Any]:
-        config = report_history.config_of(origin)
-        return report_history.objective(then, classes, config, settings.n_min, is_ours=is_ours)
 
     return {
         "origin": origin,
@@ -153,9 +142,6 @@ def _history(
         "pair_pictures": report_pictures.pair_pictures(warehouse, pairs) if settings.picture_bytes else {},
         "crowd": seen(("votes", "workers"), report_history.votes_and_workers),
         "escalations": seen(("labels",), report_history.escalations, ("reviews", "synsets")),
-        "objective": seen(("synsets",), objective, ("queries", "search_results"))
-        if is_ours
-        else Seen(objective(warehouse)),
     }
 
 

@@ -23,7 +23,7 @@ def plan_mosaics(n_classes: int, max_bytes: int) -> MosaicPlan:
     """The largest strip for each class such that all together, in base64, have at most ``max_bytes``.
 
     >>> plan_mosaics(10, 3_000_000).n_tiles, plan_mosaics(1000, 3_000_000).n_tiles
-    (6, 2)
+    (6, 3)
     """
     share = max_bytes * 3 // 4 // max(1, n_classes)
     for n_tiles, tile_px in _LADDER:

@@ -28,6 +28,7 @@ def render(content: Mapping[str, Any]) -> str:
         style=Markup(_read("style.css")),  # ours; nothing of a user's is in it
         splits=[(split, counts.get(f"split:{split}", 0)) for split in SPLITS],
         left_out=_with_prefix(counts, "left_out:"),
+        utility=_utility(content["funnel"].found or []),
         charts={name: Markup(chart) for name, chart in _charts(content).items()},  # plots escapes names
         size_rows=_size_rows(content["sizes"]),
         quantiles=[_quantile_name(q) for q in QUANTILES],
@@ -82,6 +83,11 @@ def _charts(content: Mapping[str, Any]) -> dict[str, str]:
             content["scales"]["bins"], title=title, x_title="share of the image that its largest box covers"
         )
     return charts
+
+
+def _utility(funnel: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
+    """U(D) and its terms as the stage that froze the release measured them; empty where it did not."""
+    return next((one["utility"] for one in funnel if one["utility"]), {})
 
 
 def _size_rows(sizes: Mapping[str, Any]) -> list[tuple[str, str, Sequence[float]]]:

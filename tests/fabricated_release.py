@@ -8,9 +8,7 @@ from dataclasses import asdict
 from synlake.jobs.past import Seen
 from synlake.jobs.report_pictures import Picture
 from synlake.jobs.report_release import Config
-from synlake.methods.objective import Weights
 from synlake.methods.region_balance import balance
-from synlake.methods.release_objective import ReleaseScores
 from synlake.methods.release_tree import tree_of
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;{{7*7}}</style></title>"
@@ -33,12 +31,11 @@ def content(n_classes: int = 5, *, name: str = "dog", picture: str = "data:image
         "counts": {"split:train": 2 * n_classes, "left_out:not_kept": 3}, "input_versions": {},
     }  # fmt: skip
     settings = Config(release="r1", output="x", authors=name, url=name, license=name, note=name)
-    scores = ReleaseScores(0.5, 0.25, 0.75, 0.125, 1.375, 8)
     listed = {c: [(name, 3), (None, 1)] for c in ("source", "host", "country", "language", "licence")}
     worker = {"says": "right on gold questions", "n": 3, "q": [0.1, 0.5, 0.9], "bins": {"0–10 %": 3}}
     agreement = {"n_items": 2, "n_votes": 6, "observed": 0.8, "krippendorff_alpha": 0.7, "fleiss_kappa": None}
     stage = {"stage": name, "rows_in": 9, "rows_kept": 6, "rejected": [(name, 3)],
-             "controls": [(name, 0.5, 0.75, False)]}  # fmt: skip
+             "utility": {"c_cov": 0.5, "utility": 1.25}, "controls": [(name, 0.5, 0.75, False)]}  # fmt: skip
     pair = {"image_id": "a" * 64, "duplicate_of": "b" * 64, "synset_id": name, "reject_reason": "near_duplicate",
             "distance_bits": 3}  # fmt: skip
     even = {"stage": name, "n_images": 9, "smallest": 1, "median": 2.5, "largest": 5, "gini": 0.2,
@@ -67,7 +64,6 @@ def content(n_classes: int = 5, *, name: str = "dog", picture: str = "data:image
         "crowd": Seen({"agreement": agreement, "n_workers": 3, "measures": {"gold_accuracy": worker},
                        "excluded": [(name, 1)]}),
         "escalations": Seen({"n_items": 9, "by_reason": [(name, 3, 2)], "audit": [audit]}),
-        "objective": Seen({"scores": scores, "weights": Weights(), "n_min": 1, "min_depth": 5, "max_depth": 18}),
         "origins": Seen({"listed": listed, "regions": balance({name: 3}, {}, {"Africa": 0.2}, max_share=0.5)}),
     }  # fmt: skip
 
@@ -76,7 +72,7 @@ def bare():
     """An imported release of which nothing but the images is known."""
     nothing = Seen(note="The release was imported.")
     whole = content()
-    empty = ("funnel", "pool_sizes", "duplicates", "crowd", "escalations", "objective", "origins")
+    empty = ("funnel", "pool_sizes", "duplicates", "crowd", "escalations", "origins")
     measures = ("shorter side", "longer side", "area", "aspect ratio")
     return {
         **whole,
