@@ -24,7 +24,7 @@ from synlake.jobs.past import Seen, as_recorded
 from synlake.methods import release_report as counted
 from synlake.methods.region_balance import balance
 from synlake.methods.release_tree import tree_of
-from synlake.report.page import render
+from synlake.report.page import SPLITS, render
 from synlake.spread import held
 from synlake.tables import Warehouse
 
@@ -90,7 +90,7 @@ def _release(
     images = rows["release_images"]
     per_class = images.groupBy("label").agg(
         F.count(F.lit(1)).alias("n"),
-        *(F.count_if(F.col("split") == split).alias(split) for split in ("train", "val", "test")),
+        *(F.count_if(F.col("split") == split).alias(split) for split in SPLITS),
         F.avg("confidence").alias("confidence"),
     )
     known = rows["release_synsets"].select(F.col("synset_id").alias("label"), "name", "lemmas", "gloss")

@@ -15,7 +15,7 @@ from synlake.methods.class_sizes import curve_of
 from synlake.methods.plots import column_chart, line_chart
 from synlake.methods.release_report import MEASURES, QUANTILES
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test", "holdout")
 
 
 def render(content: Mapping[str, Any]) -> str:
@@ -26,7 +26,7 @@ def render(content: Mapping[str, Any]) -> str:
     return template.render(
         **content,
         style=Markup(_read("style.css")),  # ours; nothing of a user's is in it
-        splits=[(split, counts.get(f"split:{split}", 0)) for split in SPLITS],
+        splits=[(s, n) for s in SPLITS if (n := counts.get(f"split:{s}", 0)) or s != "holdout"],
         left_out=_with_prefix(counts, "left_out:"),
         utility=_utility(content["funnel"].found or []),
         charts={name: Markup(chart) for name, chart in _charts(content).items()},  # plots escapes names

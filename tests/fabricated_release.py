@@ -20,6 +20,7 @@ def content(n_classes: int = 5, *, name: str = "dog", picture: str = "data:image
     labels = [f"n{k:08d}" for k in range(n_classes)]
     classes = [
         {"label": k, "name": name, "lemmas": [name], "gloss": name, "n": 4, "train": 2, "val": 1, "test": 1,
+         "holdout": 0,
          "confidence": 0.9}
         for k in labels
     ]  # fmt: skip
