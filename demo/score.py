@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from synlake.demo.crowd import YES
 from synlake.demo.planted import COPIES, Planted, PlantedFile
+from synlake.schemas.reasons import CANDIDATE
 
 Row = Mapping[str, Any]
 #: An image in a synset: what a row of ``pool`` is about.
@@ -73,11 +75,18 @@ def broken_files(rejected: Iterable[Row], planted: Planted) -> list[dict[str, An
         {
             "path": file.path,
             "expected": file.reject_reason,
-            "given": _text(given.get((file.image_id, file.synset_id))),
+            "given": _text(given.get((_image_id(file, planted), file.synset_id))),
         }
         for file in planted.files
         if file.reject_reason is not None
     ]
+
+
+def _image_id(file: PlantedFile, planted: Planted) -> str:
+    """Files that are turned down for their name are not read: their id is of their place, not of their bytes."""
+    if file.reject_reason not in CANDIDATE:
+        return file.image_id
+    return hashlib.sha256(f"{planted.folder.name}/{file.path}".encode()).hexdigest()
 
 
 def label_accuracy(

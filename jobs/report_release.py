@@ -24,6 +24,7 @@ from synlake.jobs.past import Seen, as_recorded
 from synlake.methods import release_report as counted
 from synlake.methods.region_balance import balance
 from synlake.methods.release_tree import tree_of
+from synlake.methods.withholding import WITHHELD
 from synlake.report.page import SPLITS, render
 from synlake.spread import held
 from synlake.tables import Warehouse
@@ -67,7 +68,8 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     rows = registry.rows_of(warehouse, settings.release)
     with held(rows["release_images"]) as images:
         content = _release(warehouse, {**rows, "release_images": images}, row, settings)
-        content |= _history(warehouse, row, settings)
+        hidden = images.where(F.col("label") == WITHHELD).select("image_id")
+        content |= _history(warehouse, row, hidden, settings)
         content |= _origins(warehouse, images, row, regions, settings)
     content |= {"row": row, "settings": asdict(settings), "notices": _notices(warehouse, settings.release)}
     size = _write(path, render(content))
@@ -118,8 +120,13 @@ def _release(
     }
 
 
-def _history(warehouse: Warehouse, row: Mapping[str, Any], settings: Config) -> dict[str, Any]:
-    """How it came about, as of the versions that the release, or the one it derives from, recorded."""
+def _history(
+    warehouse: Warehouse, row: Mapping[str, Any], hidden: DataFrame, settings: Config
+) -> dict[str, Any]:
+    """How it came about, as of the versions that the release, or the one it derives from, recorded.
+
+    ``hidden`` has the ``image_id``s whose labels are withheld: no example may tell their synset.
+    """
     origin = origin_of(warehouse, row)
     is_ours = origin["kind"] == "frozen"
     versions = origin["input_versions"] if is_ours else {}
@@ -128,7 +135,7 @@ def _history(warehouse: Warehouse, row: Mapping[str, Any], settings: Config) -> 
     def seen(needed: tuple[str, ...], compute: Any, optional: tuple[str, ...] = ()) -> Seen[Any]:
         return as_recorded(warehouse, versions, needed, compute, optional=optional) if is_ours else imported
 
-    examples = seen(("pool",), lambda then: _examples(then, settings))
+    examples = seen(("pool",), lambda then: _examples(then, hidden, settings))
     pairs = examples.found or []
 
     return {
@@ -152,8 +159,10 @@ def origin_of(warehouse: Warehouse, row: Mapping[str, Any]) -> Mapping[str, Any]
     return row
 
 
-def _examples(warehouse: Warehouse, settings: Config) -> list[dict[str, Any]]:
+def _examples(warehouse: Warehouse, hidden: DataFrame, settings: Config) -> list[dict[str, Any]]:
     pool = tables.read(warehouse, "pool")
+    for column in ("image_id", "duplicate_of"):
+        pool = pool.join(hidden.withColumnRenamed("image_id", column), on=column, how="left_anti")
     found = counted.duplicate_examples(pool, n=report_pictures.N_PAIRS, seed=settings.seed).collect()
     return [one.asDict() for one in found]
 

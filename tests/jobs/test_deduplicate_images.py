@@ -65,6 +65,7 @@ def release(warehouse, image_id):
         tables.append(warehouse, name, rows(warehouse.spark, name, row))
 
 
+@pytest.mark.slow
 def test_pairs_are_all_those_below_tau_also_when_images_were_added(warehouse, capsys, monkeypatch):
     images = [(0, 1, 1), (1, 2, 1), (3, 1, 1), (7, 1, 2), (1 << 63, 2, 1), (0, 1, 3)]
     add(warehouse, images[:2])

@@ -181,6 +181,7 @@ def test_killed_again_and_again_it_gives_the_same_release(spark, planted, done, 
     assert checksum(warehouse) == checksum(done[0])
 
 
+@pytest.mark.slow
 def test_forced_to_run_again_every_stage_gives_the_same_rows(spark, planted, done, tmp_path):
     warehouse = open_warehouse(spark, str(tmp_path / "warehouse"))
     run_all(warehouse, tmp_path / "people", planted)

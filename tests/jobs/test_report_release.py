@@ -70,7 +70,7 @@ def frozen(spark, tmp_path_factory):
                "is_escalated": c < 0.6, "escalation_reason": "tie" if c < 0.6 else None}
               for i, c in (("i1", 1.0), ("i2", 0.5))]  # fmt: skip
     write(warehouse, "labels", *labels)
-    decision = {"kind": "decision", "label": "yes", "reviewer_id": "e"}
+    decision = {"kind": "decision", "label": "yes", "reviewer_id": "e", "reviewed_at": NOON}
     drawn = {"review_id": "1", "item_id": "i1", "kind": "audit"}
     decisions = [{**decision, "review_id": k, "item_id": i} for k, i in (("2", "i1"), ("3", "i2"))]
     write(warehouse, "reviews", drawn, *decisions)
@@ -181,7 +181,7 @@ def test_an_imported_release_says_what_it_cannot_know(warehouse, tmp_path):
         "was imported",
         "no bytes of these images",
         "no table candidates",
-        "not computed: a term is not known",
+        "U(D) was not measured",
     ):
         assert words in page
     with pytest.raises(InputError, match="there is no folder"):
