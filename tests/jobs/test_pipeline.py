@@ -215,6 +215,7 @@ def test_of_two_freezes_at_once_one_wins(done, monkeypatch):
     assert rows.dropDuplicates(["image_id", "synset_id"]).count() == rows.count()
 
 
+@pytest.mark.slow
 def test_killed_between_registering_and_recording_a_freeze_is_not_frozen_twice(
     spark, planted, done, tmp_path, monkeypatch
 ):
@@ -236,17 +237,12 @@ def test_killed_between_registering_and_recording_a_freeze_is_not_frozen_twice(
         freeze_release.main(warehouse, freeze_release.Config(release=RELEASE))
 
 
-def test_nothing_to_freeze_is_said(spark, planted, tmp_path):
+def test_half_way_there_is_nothing_to_freeze_and_a_changed_setting_runs_its_stage(spark, planted, tmp_path):
     warehouse = open_warehouse(spark, str(tmp_path / "warehouse"))
     run_all(warehouse, tmp_path / "people", planted, last=4)
     tables.append(warehouse, "labels", spark.createDataFrame([], tables.TABLES["labels"].schema))
     with pytest.raises(InputError, match="nothing to freeze"):
         freeze_release.main(warehouse, freeze_release.Config(release="empty"))
-
-
-def test_a_changed_setting_runs_the_stage_and_what_follows(spark, planted, tmp_path):
-    warehouse = open_warehouse(spark, str(tmp_path / "warehouse"))
-    run_all(warehouse, tmp_path / "people", planted, last=4)
     one = STAGES["deduplicate-images"]
     same = config.build(one.module.Config, one.name, {}, {"quota": "12", "floor": "3"})
     assert stage.run_stage(warehouse, one, same).status == "up to date"
