@@ -133,12 +133,12 @@ def test_an_image_of_too_many_bytes_loses_quality_and_then_size():
     Image.effect_noise((400, 300), 90).save(stream, "PNG")
     content = stream.getvalue()
     assert prepared(content, shorter_px=0, max_bytes=len(content)) == (content, True)
-    for limit in (40_000, 2_000):
+    for limit in (60_000, 2_000):
         small, ok = prepared(content, shorter_px=0, max_bytes=limit)
         assert ok
         assert len(small) <= limit
         with Image.open(io.BytesIO(small)) as image:
-            assert (image.size == (400, 300)) == (limit == 40_000)
+            assert (image.size == (400, 300)) == (limit == 60_000)
     assert prepared(b"no image", shorter_px=9, max_bytes=0) == (b"no image", False)
 
 
