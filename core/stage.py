@@ -85,7 +85,7 @@ def run_stage(warehouse: Warehouse, stage: Stage, settings: Any, *, force: bool 
     """
     versions = {t: tables.version(warehouse, t) for t in (*stage.reads, *stage.optional_reads)}
     digest = config.digest(settings)
-    last = None if force else _last_run(warehouse, stage)
+    last = None if force else _last_run(warehouse, stage.name)
     is_current = last is not None and _is_current(warehouse, stage, last, digest, versions)
     if last is not None and is_current and not stage.looks_outside:
         output.say(f"{stage.name}: up to date")
@@ -153,20 +153,17 @@ def last_configs(warehouse: Warehouse) -> dict[str, Any]:
 
 def standing_config(warehouse: Warehouse, stage: str) -> dict[str, Any] | None:
     """The configuration of a stage's newest run, if its output tables are still as that run left them."""
-    if not tables.exists(warehouse, "stage_runs"):
-        return None
-    runs = tables.read(replace(warehouse, pins={}), "stage_runs").where(F.col("stage") == stage)
-    last = runs.orderBy(F.desc("started_at"), "run_id").first()
-    if last is None or any(tables.version(warehouse, t) != v for t, v in last["output_versions"].items()):
+    last = _last_run(replace(warehouse, pins={}), stage)
+    if last is None or not _is_untouched(warehouse, last):
         return None
     config: dict[str, Any] = json.loads(last["config"])
     return config
 
 
-def _last_run(warehouse: Warehouse, stage: Stage) -> Any:
+def _last_run(warehouse: Warehouse, stage: str) -> Any:
     if not tables.exists(warehouse, "stage_runs"):
         return None
-    runs = tables.read(warehouse, "stage_runs").where(F.col("stage") == stage.name)
+    runs = tables.read(warehouse, "stage_runs").where(F.col("stage") == stage)
     return runs.orderBy(F.desc("started_at"), "run_id").first()
 
 
@@ -177,8 +174,13 @@ def _is_current(
         last["config_digest"] == digest
         and last["synlake_version"] == __version__
         and last["input_versions"] == dict(versions)
-        and all(tables.version(warehouse, t) == v for t, v in last["output_versions"].items())
+        and _is_untouched(warehouse, last)
     )
+
+
+def _is_untouched(warehouse: Warehouse, run: Any) -> bool:
+    """Whether the tables that a run wrote are as it left them."""
+    return all(tables.version(warehouse, t) == v for t, v in run["output_versions"].items())
 
 
 def _check_accounts(stage: Stage, outcome: Outcome) -> None:
@@ -222,7 +224,7 @@ def _record(
         round(seconds, 3),
         __version__,
     )
-    # A fresh run_id makes their keys new, so the check that costs a stage of a second half a second tells nothing.
+    # A fresh run_id makes their keys new: the check would be Spark jobs that cannot fail.
     for name, rows in (("stage_metrics", metrics), ("stage_runs", [run])):
         records = warehouse.spark.createDataFrame(rows, TABLES[name].schema).coalesce(1)
         tables.append_unstaged(warehouse, name, records)
