@@ -14,7 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import registry, tables, textfiles
+from synlake import plain_files, registry, textfiles
 from synlake.tables import Warehouse
 
 #: Raised when the keys of the manifest change their meaning.
@@ -42,7 +42,7 @@ def row_hashes_path_of(release: str, freeze_id: int) -> str:
 def row_hashes_of(warehouse: Warehouse, release: str, freeze_id: int) -> DataFrame:
     """``table, key, row_sha256`` of every row of a release as it was frozen, but for withheld labels."""
     schema = "key string, row_sha256 binary, table string"
-    return tables.read_files(warehouse, row_hashes_path_of(release, freeze_id), schema)
+    return plain_files.read_files(warehouse, row_hashes_path_of(release, freeze_id), schema)
 
 
 def as_text(content: Mapping[str, Any]) -> str:
@@ -87,7 +87,9 @@ def seal(warehouse: Warehouse, row: Mapping[str, Any]) -> dict[str, Any]:
     there = [folder for folder in folders if textfiles.exists(warehouse, folder)]
     if not there:
         return {}
-    found = tables.file_checksums(warehouse, there).collect()  # one row a file: as many as the tables have
+    found = plain_files.file_checksums(
+        warehouse, there
+    ).collect()  # one row a file: as many as the tables have
     return {one["path"]: {"sha256": one["sha256"], "size_bytes": one["size_bytes"]} for one in found}
 
 

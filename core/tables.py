@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from delta.tables import DeltaTable  # noqa: TID251 - this is that place
-from py4j.protocol import Py4JJavaError
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from synlake import contract
+from synlake import contract, delta_log
 from synlake.errors import EnvironmentFault, InputError, WarehouseVersionError
 from synlake.schemas import TABLES
 from synlake.schemas.table import Table
@@ -25,7 +23,6 @@ from synlake.spread import held
 #: Raised when tables of an older synlake can no longer be read as they are.
 LAYOUT_VERSION = 1
 _LAYOUT_PROPERTY = "synlake.layout"
-_FENCE_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def version(warehouse: Warehouse, table: str) -> int:
     """The newest Delta version of a table; -1 where there is none."""
     if not exists(warehouse, table):
         return -1
-    return int(_delta_log(warehouse, table).snapshot().version())
+    return delta_log.newest_version(warehouse.spark, path(warehouse, table))
 
 
 def read(warehouse: Warehouse, table: str) -> DataFrame:
@@ -203,39 +200,16 @@ def last_transaction(warehouse: Warehouse, table: str, app: str) -> int:
     """The newest transaction number that ``app`` committed to a table; 0 where there is none."""
     if not exists(warehouse, table):
         return 0
-    found = _delta_log(warehouse, table).snapshot().transactions().get(app)
-    return int(found.get()) if found.isDefined() else 0
+    return delta_log.last_transaction(warehouse.spark, path(warehouse, table), app)
 
 
 def fence(warehouse: Warehouse, table: str, app: str, number: int) -> bool:
-    """Commit a transaction number and no rows: what ``app`` writes with a smaller one is refused from now on.
+    """Have what ``app`` writes with a smaller transaction number refused from now on; no rows are written.
 
     Returns whether ``app`` had committed one before, so that it may have rows in the table.
-    The commit is Delta's own, without the Spark jobs that writing a table of no rows takes. Where another
-    process commits at the same time, Delta refuses one of the two, which then looks again.
     """
     _create(warehouse, TABLES[table])
-    jvm = warehouse.spark._jvm
-    assert jvm is not None
-    delta = jvm.org.apache.spark.sql.delta
-    none = jvm.scala.Option.empty()
-    for _ in range(_FENCE_ATTEMPTS):
-        transaction = _delta_log(warehouse, table).startTransaction(none, none)
-        before = int(transaction.txnVersion(app))  # -1: none
-        if before >= number:
-            return True
-        mark = delta.actions.SetTransaction(app, number, none)
-        actions = jvm.scala.jdk.javaapi.CollectionConverters.asScala([mark]).toSeq()
-        try:
-            transaction.commit(
-                actions, getattr(delta, "DeltaOperations$ManualUpdate$").__getattr__("MODULE$")
-            )
-            return before >= 0
-        except Py4JJavaError as error:
-            if "Concurrent" not in error.java_exception.getClass().getName():
-                raise
-            refused = error
-    raise refused
+    return delta_log.commit_transaction(warehouse.spark, path(warehouse, table), app, number)
 
 
 def discard_unfinished(warehouse: Warehouse, table: str, where: str) -> None:
@@ -247,71 +221,6 @@ def discard_unfinished(warehouse: Warehouse, table: str, where: str) -> None:
     sql(f"ALTER TABLE {target} SET TBLPROPERTIES ('delta.appendOnly' = 'false')")
     sql(f"DELETE FROM {target} WHERE {where}")
     sql(f"ALTER TABLE {target} SET TBLPROPERTIES ('delta.appendOnly' = 'true')")
-
-
-def export_csv(df: DataFrame, target: str) -> None:
-    """Write ``df`` as one CSV file with a header; an existing file is replaced only when the new one is whole."""
-    scratch = f"{target}.tmp"
-    df.coalesce(1).write.mode("overwrite").option("header", True).option("escape", '"').csv(scratch)
-    _move_part(df.sparkSession, scratch, target)
-
-
-def export_lines(df: DataFrame, target: str) -> None:
-    """Write the one string column of ``df`` as one text file, a row a line, whole or not at all."""
-    scratch = f"{target}.tmp"
-    df.coalesce(1).write.mode("overwrite").text(scratch)
-    _move_part(df.sparkSession, scratch, target)
-
-
-def _move_part(spark: SparkSession, scratch: str, target: str) -> None:
-    """Put the one file that Spark wrote into a folder in the place of ``target``."""
-    jvm = spark._jvm
-    assert jvm is not None
-    assert spark._jsc is not None
-    hadoop_path = jvm.org.apache.hadoop.fs.Path
-    file_system = hadoop_path(scratch).getFileSystem(spark._jsc.hadoopConfiguration())
-    part = next(
-        status.getPath()
-        for status in file_system.listStatus(hadoop_path(scratch))
-        if status.getPath().getName().startswith("part-")
-    )
-    file_system.delete(hadoop_path(target), False)
-    file_system.rename(part, hadoop_path(target))
-    file_system.delete(hadoop_path(scratch), True)
-    # Hadoop's local file system leaves a checksum file that no other tool wants.
-    name = hadoop_path(target)
-    file_system.delete(hadoop_path(name.getParent(), f".{name.getName()}.crc"), False)
-
-
-def write_files(warehouse: Warehouse, folder: str, df: DataFrame, *, partition_by: str) -> None:
-    """Replace a folder of plain Parquet files below the warehouse; for what belongs to one release alone."""
-    df.write.mode("overwrite").partitionBy(partition_by).parquet(f"{warehouse.root.rstrip('/')}/{folder}")
-
-
-def read_files(warehouse: Warehouse, folder: str, schema: str) -> DataFrame:
-    """What :func:`write_files` wrote."""
-    return warehouse.spark.read.schema(schema).parquet(f"{warehouse.root.rstrip('/')}/{folder}")
-
-
-def file_checksums(warehouse: Warehouse, folders: Sequence[str]) -> DataFrame:
-    """``path`` (below the warehouse), ``size_bytes, sha256`` of each Parquet file in folders, known to Delta or not."""
-    reader = warehouse.spark.read.format("binaryFile").option("pathGlobFilter", "*.parquet")
-    found = reader.option("recursiveFileLookup", True).load(
-        [f"{warehouse.root.rstrip('/')}/{folder}" for folder in folders]
-    )
-    relative = [
-        F.when(F.contains("path", F.lit(f"/{folder}/")), F.concat(F.lit(f"{folder}/"), _after(f"/{folder}/")))
-        for folder in folders
-    ]
-    return found.select(
-        F.coalesce(*relative, F.col("path")).alias("path"),
-        F.col("length").alias("size_bytes"),
-        F.sha2("content", 256).alias("sha256"),
-    )
-
-
-def _after(delimiter: str) -> Column:
-    return F.substring_index("path", delimiter, -1)
 
 
 def commits(warehouse: Warehouse, table: str) -> DataFrame:
@@ -375,29 +284,15 @@ def _create(warehouse: Warehouse, spec: Table) -> None:
     builder.execute()
 
 
-def _delta_log(warehouse: Warehouse, table: str) -> Any:
-    """Delta's own view of a table, brought up to date: ``DESCRIBE HISTORY`` would run a Spark job each time."""
-    jvm = warehouse.spark._jvm
-    assert jvm is not None
-    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(
-        warehouse.spark._jsparkSession, path(warehouse, table)
-    )
-    none = jvm.scala.Option.empty()
-    log.update(False, none, none)
-    return log
-
-
 def check_layout(warehouse: Warehouse, table: str) -> None:
     """Raise where another program, or a newer synlake, wrote the table."""
-    properties = _delta_log(warehouse, table).snapshot().metadata().configuration()
-    found = properties.get(_LAYOUT_PROPERTY)
-    written = int(found.get()) if found.isDefined() else None
+    written = delta_log.table_property(warehouse.spark, path(warehouse, table), _LAYOUT_PROPERTY)
     if written is None:
         raise InputError(
             f"{path(warehouse, table)} is a Delta table that synlake did not write\n"
             "  next: choose another folder with --warehouse"
         )
-    if written > LAYOUT_VERSION:
+    if int(written) > LAYOUT_VERSION:
         raise WarehouseVersionError(
             f"{path(warehouse, table)} has layout {written}, this synlake knows up to {LAYOUT_VERSION}\n"
             "  next: upgrade synlake, or choose another folder with --warehouse"

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from synlake import __version__, manifest, registry, tables, textfiles
+from synlake import __version__, manifest, plain_files, registry, tables, textfiles
 from synlake.methods.checksum import combine, content_checksum, row_hashes, table_checksums
 from synlake.methods.taxonomy import above
 from synlake.methods.withholding import published, withheld
@@ -146,7 +146,7 @@ def _checksums(
     secrets = written.pop("release_withheld")
     hashes = [row_hashes(df, table, TABLES[table].key[1:]) for table, df in written.items()]
     folder = manifest.row_hashes_path_of(mine.release, mine.number)
-    tables.write_files(warehouse, folder, reduce(DataFrame.unionByName, hashes), partition_by="table")
+    plain_files.write_files(warehouse, folder, reduce(DataFrame.unionByName, hashes), partition_by="table")
     found = table_checksums(manifest.row_hashes_of(warehouse, mine.release, mine.number), list(written))
     if is_withheld:
         found["release_withheld"] = content_checksum(secrets), secrets.count()

@@ -8,7 +8,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import tables
+from synlake import plain_files, tables
 from synlake.config import option
 from synlake.errors import UsageError
 from synlake.intake import ENCODINGS, Shape, read_lines, read_rows
@@ -133,5 +133,5 @@ def _known_answers(warehouse: Warehouse, settings: Config) -> tuple[str, ...]:
     known = lines.where(F.trim(F.col(f"`{golden}`")) != "")
     pairs = known.select(F.col(f"`{item}`").alias("item_id"), F.col(f"`{golden}`").alias("expected_answer"))
     target = f"{warehouse.root}/exports/gold.csv"
-    tables.export_csv(pairs.distinct().orderBy("item_id"), target)
+    plain_files.export_csv(pairs.distinct().orderBy("item_id"), target)
     return (f"answers known beforehand are in {target}; next: aggregate-votes --gold-file {target}",)

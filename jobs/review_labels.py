@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import functions as F
 
-from synlake import tables
+from synlake import plain_files, tables
 from synlake.config import moment, option
 from synlake.intake import read_rows
 from synlake.methods.reviews import draw_audit, flag_decisions, review_sheet, second_round
@@ -87,7 +87,7 @@ def _export_sheet(warehouse: Warehouse, settings: Config) -> tuple[int, str]:
     target = settings.export or f"{warehouse.root}/exports/review.csv"
     sheet = review_sheet(tables.read(warehouse, "labels"), reviews, tasks, max_votes=settings.max_votes)
     with held(sheet.coalesce(1).sortWithinPartitions("synset_id", "item_id")) as rows:
-        tables.export_csv(rows, target)
+        plain_files.export_csv(rows, target)
         n_open = rows.where(F.col("why") != "audit").count()
     return n_open, f"{n_open} escalated items wait for a decision; the sheet is {target}"
 
@@ -100,7 +100,7 @@ def _export_second_round(warehouse: Warehouse, settings: Config) -> tuple[int, s
     target = settings.export_more or f"{warehouse.root}/exports/more_votes.csv"
     more = second_round(tables.read(warehouse, "labels"), reviews, max_votes=settings.max_votes)
     with held(more.coalesce(1).sortWithinPartitions("synset_id", "item_id")) as rows:
-        tables.export_csv(rows, target)
+        plain_files.export_csv(rows, target)
         n_again = rows.count()
     return (
         n_again,

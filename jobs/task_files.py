@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from synlake import tables, textfiles
+from synlake import plain_files, tables, textfiles
 from synlake.errors import UsageError
 from synlake.methods import task_export, task_pages
 from synlake.methods.hits import Page
@@ -46,14 +46,14 @@ def write(
     target = target or f"{warehouse.root}/exports/tasks{_ENDINGS[export_format]}"
     tasks = tasks.withColumn("image_url", task_export.image_url(prefix, suffix))
     if export_format == "csv":
-        tables.export_csv(task_export.as_csv(tasks), target)
+        plain_files.export_csv(task_export.as_csv(tasks), target)
         return [f"tasks are in {target}"]
     if export_format == "jsonl":
-        tables.export_lines(task_export.as_json_lines(tasks), target)
+        plain_files.export_lines(task_export.as_json_lines(tasks), target)
         return [f"tasks are in {target}"]
     kind, n_options = _kind(tasks)
     if export_format == "label-studio":
-        tables.export_lines(task_export.as_label_studio(tasks), target)
+        plain_files.export_lines(task_export.as_label_studio(tasks), target)
         config = f"{_without_ending(target)}.label-studio.xml"
         textfiles.write_at(warehouse, config, task_pages.label_studio_config(kind))
         return [f"tasks are in {target}, the labelling config is {config}"]
@@ -65,7 +65,7 @@ def write(
     for n_votes in batches:
         path = target if len(batches) == 1 else f"{_without_ending(target)}-{n_votes}.csv"
         batch = tasks.where(F.col("n_votes_wanted") == n_votes)
-        tables.export_csv(task_export.as_mturk(batch, page_size=page_size, n_options=n_options), path)
+        plain_files.export_csv(task_export.as_mturk(batch, page_size=page_size, n_options=n_options), path)
         notes.append(f"HITs for {n_votes} workers each are in {path}")
     return notes
 

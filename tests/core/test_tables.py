@@ -6,7 +6,7 @@ import pytest
 from deltalake import DeltaTable
 from rows import as_dicts, rows
 
-from synlake import contract, tables
+from synlake import contract, plain_files, tables
 from synlake.errors import ContractError, EnvironmentFault, InputError, WarehouseVersionError
 from synlake.schemas import TABLES
 
@@ -103,7 +103,7 @@ def test_a_warehouse_below_a_file_cannot_be_made(spark, tmp_path):
 
 def test_export_writes_one_file_with_a_header(spark, tmp_path):
     target = tmp_path / "out dir" / "tasks.csv"
-    tables.export_csv(spark.createDataFrame([('say "a", b', 1)], "words string, n int"), str(target))
+    plain_files.export_csv(spark.createDataFrame([('say "a", b', 1)], "words string, n int"), str(target))
     assert target.read_text() == 'words,n\n"say ""a"", b",1\n'
     assert [path.name for path in target.parent.iterdir()] == ["tasks.csv"]
 
