@@ -81,15 +81,14 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         configs = {**last_configs(warehouse), "freeze-release": asdict(settings)}
         with placing.placed(warehouse, taken, settings, configs, n_images=outcome.rows_kept) as images:
             deriving.check_version(warehouse, settings.release, images)
+            nouns = _nouns(warehouse, settings.selection_id)
             mine = registry.claim(warehouse, settings.release, is_withheld=settings.withhold_labels)
             rows = {
                 "release_images": images,
                 "release_synsets": _synsets(warehouse, images, settings),
-                "release_hierarchy": _hierarchy(warehouse, settings),
+                "release_hierarchy": _hierarchy(warehouse, nouns, settings.release),
             }
-            scores = utility_controls(
-                warehouse, images, outcome, configs.get("select-synsets", {}), settings.selection_id
-            )
+            scores = utility_controls(nouns, images, outcome, configs.get("select-synsets", {}))
             origin = _provenance(warehouse, settings, configs, outcome)
             checksum = freezing.freeze(warehouse, mine, rows, origin)
     note = f"release {settings.release} is frozen, content_checksum {checksum}"
@@ -135,13 +134,22 @@ def _synsets(warehouse: Warehouse, images: DataFrame, settings: Config) -> DataF
     return full.fillna(0, subset=["n_images"]).select(*TABLES["release_synsets"].schema.names)
 
 
-def _hierarchy(warehouse: Warehouse, settings: Config) -> DataFrame:
-    """The classes and all above them. What comes to the driver is WordNet, never more than 82 thousand rows."""
-    known = tables.read(warehouse, "synsets").where(F.col("selection_id") == settings.selection_id)
-    found = known.select("synset_id", "name", "parent_ids", "is_selected").collect()
-    nouns = {row["synset_id"]: (row["name"], tuple(row["parent_ids"])) for row in found}
-    classes = [row["synset_id"] for row in found if row["is_selected"]]
-    return freezing.hierarchy_of(warehouse, settings.release, nouns, classes)
+def _nouns(warehouse: Warehouse, selection_id: str) -> list[dict[str, Any]]:
+    """Every synset of the selection, selected or not: WordNet, never more than 82 thousand rows."""
+    known = tables.read(warehouse, "synsets").where(F.col("selection_id") == selection_id)
+    rows: list[dict[str, Any]] = (
+        known.select("synset_id", "name", "parent_ids", "depth", "is_selected", "reject_reason")
+        .toArrow()
+        .to_pylist()
+    )
+    return rows
+
+
+def _hierarchy(warehouse: Warehouse, nouns: list[dict[str, Any]], release: str) -> DataFrame:
+    """The classes and all above them."""
+    named = {noun["synset_id"]: (noun["name"], tuple(noun["parent_ids"])) for noun in nouns}
+    classes = [noun["synset_id"] for noun in nouns if noun["is_selected"]]
+    return freezing.hierarchy_of(warehouse, release, named, classes)
 
 
 def _provenance(

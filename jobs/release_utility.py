@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import tables
 from synlake.methods.objective import ReleaseFacts, Weights, score_release
 from synlake.methods.selection import Synset
 from synlake.stage import Control, Outcome
-from synlake.tables import Warehouse
 
 #: Reasons of a synset that no picture can show, and which coverage therefore leaves out.
 _INVISIBLE = ("not_under_root", "instance", "excluded_branch")
 
 
 def utility_controls(
-    warehouse: Warehouse, images: DataFrame, outcome: Outcome, config: Mapping[str, Any], selection_id: str
+    nouns: Sequence[Mapping[str, Any]], images: DataFrame, outcome: Outcome, config: Mapping[str, Any]
 ) -> tuple[Control, ...]:
     """C_cov, C_hier, Q_label, C_cost and U of the images of a release, for ``stage_metrics``.
 
-    ``config`` is that of select-synsets: its depths and n_min are what C_hier holds classes against. One row a
-    synset comes to the driver.
+    ``nouns`` has ``synset_id, parent_ids, depth, reject_reason`` of every synset that was to choose from. ``config``
+    is that of select-synsets: its depths and n_min are what C_hier holds classes against. One row a class comes to
+    the driver.
     """
     by_class = images.groupBy("synset_id").agg(
         F.count(F.lit(1)).alias("n"), F.sum("confidence").alias("sure")
     )
     counted = {row["synset_id"]: (row["n"], row["sure"] or 0.0) for row in by_class.collect()}
-    known = tables.read(warehouse, "synsets").where(F.col("selection_id") == selection_id)
-    rows = known.select("synset_id", "parent_ids", "depth", "reject_reason").collect()
     n_images = sum(n for n, _ in counted.values())
     facts = ReleaseFacts(
         classes=[
@@ -43,12 +40,12 @@ def utility_controls(
                 is_leaf=True,
                 n_expected=counted[row["synset_id"]][0],
             )
-            for row in rows
+            for row in nouns
             if row["synset_id"] in counted
         ],
         visible={
             row["synset_id"]: tuple(row["parent_ids"])
-            for row in rows
+            for row in nouns
             if row["reject_reason"] not in _INVISIBLE
         },
         mean_confidence=sum(sure for _, sure in counted.values()) / n_images if n_images else 0.0,

@@ -27,9 +27,8 @@ settings.load_profile("synlake")
 def spark() -> Iterator[SparkSession]:
     """The one session; in its own JVM of a bounded size."""
     jars = ",".join(sorted(str(jar) for jar in (SHARE / "jars").glob("*.jar")))
-    # Most of what tiny tables cost is the JIT compiler: its first tier alone halves the processor time. The cache
-    # that comes with it (48 MB) is full after some minutes of Spark, and from then on code is compiled again and again.
-    java = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
+    # The usual code cache of a small JVM is full after some minutes of Spark; code is compiled again and again then.
+    java = "-XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
     os.environ["PYSPARK_SUBMIT_ARGS"] = (
         f'--master local[2] --driver-memory 2g --driver-java-options "{java}" --jars "{jars}" pyspark-shell'
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,15 @@ def decisions(warehouse: Warehouse, planted: Planted) -> list[crowd.Decision]:
     return crowd.simulate_experts({row["item_id"]: truth[row["item_id"]] for row in escalated.collect()})
 
 
-def contents(warehouse: Warehouse, *, without: Mapping[str, tuple[str, ...]] | None = None) -> dict[str, Any]:
+def contents(
+    warehouse: Warehouse,
+    names: Iterable[str] = tuple(tables.TABLES),
+    *,
+    without: Mapping[str, tuple[str, ...]] | None = None,
+) -> dict[str, Any]:
     """Every row of every table that holds the dataset, as text, sorted; image bytes by their hash."""
     found = {}
-    for name in tables.TABLES:
+    for name in names:
         if name in RECORDS or not tables.exists(warehouse, name):
             continue
         df = tables.read(warehouse, name).drop(*(without or {}).get(name, ()))

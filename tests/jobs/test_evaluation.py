@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from rows import as_dicts
 from scipy.stats import binom
+from warehouses import copied
 
 from synlake import tables
 from synlake.errors import ConflictError, InputError
@@ -25,6 +26,7 @@ from synlake.methods.evaluation import (
 )
 from synlake.methods.share_interval import paired_difference, share_interval
 from synlake.methods.taxonomy import above
+from synlake.tables import open_warehouse
 
 AS_CSV = argparse.Namespace(format="csv")
 TREE = {
@@ -45,18 +47,26 @@ def write_csv(path, header, *rows):
     return str(path)
 
 
-@pytest.fixture
-def release(warehouse, tmp_path):
+@pytest.fixture(scope="module")
+def imported(spark, tmp_path_factory):
     """A release of four images, two in test and two in val."""
+    folder = tmp_path_factory.mktemp("imported")
+    warehouse = open_warehouse(spark, str(folder / "warehouse"))
     listed = [
         ("a", "n01440764", "test"),
         ("b", "n01443537", "test"),
         ("c", "x", "val"),
         ("d", "x", "validation"),
     ]
-    source = write_csv(tmp_path / "list.csv", ["image_id", "label", "split"], *listed)
+    source = write_csv(folder / "list.csv", ["image_id", "label", "split"], *listed)
     import_release.run(warehouse, import_release.Config(release="r1", input=source), AS_CSV)
     return warehouse
+
+
+@pytest.fixture
+def release(imported, tmp_path):
+    """The same, for one test alone."""
+    return copied(imported, tmp_path / "warehouse")
 
 
 def take(warehouse, path, model="m", **more):

@@ -10,6 +10,7 @@ from PIL import Image
 from pyspark.sql import functions as F
 from rows import as_dicts
 from small_pipeline import RELEASE, checksum, contents, right_answers, run_all
+from warehouses import copied
 
 from synlake import config, registry, stage, tables, views
 from synlake.demo import score
@@ -157,27 +158,45 @@ class Killed(BaseException):
     """Stands for a process that ends in the middle: nothing catches it."""
 
 
-def test_killed_again_and_again_it_gives_the_same_release(spark, planted, done, tmp_path, monkeypatch):
-    """Each attempt dies before one of its first commits, inside stages and between them; the next goes on."""
-    warehouse = open_warehouse(spark, str(tmp_path / "warehouse"))
+@pytest.fixture
+def dying(monkeypatch):
+    """Call ``run`` until it ends by itself; each attempt dies before its 2nd, 7th, 4th … commit, wherever that is."""
     commit, left = tables._save, [0]
 
-    def dying(*args, **kwargs):
+    def save(*args, **kwargs):
         left[0] -= 1
         if left[0] < 0:
             raise Killed
         return commit(*args, **kwargs)
 
-    monkeypatch.setattr(tables, "_save", dying)
-    n_deaths = 0
-    for attempt in range(20):
-        left[0] = (1, 6, 3, 9, 12)[attempt % 5]
-        try:
-            run_all(warehouse, tmp_path / "people", planted)
-            break
-        except Killed:
-            n_deaths += 1
-    assert n_deaths >= 5
+    def repeat(run, before=(1, 6, 3, 9, 12)):
+        monkeypatch.setattr(tables, "_save", save)
+        for n_deaths in range(20):
+            left[0] = before[n_deaths % len(before)]
+            try:
+                run()
+                return n_deaths
+            except Killed:
+                continue
+        raise AssertionError("it never came to its end")
+
+    return repeat
+
+
+def test_killed_again_and_again_the_first_stages_leave_the_same_rows(done, planted, tmp_path, dying):
+    finished, folder, _ = done
+    written = [table for one in PIPELINE[2:5] for table in one.writes]
+    warehouse = copied(finished, tmp_path / "warehouse", without=written)
+    n_deaths = dying(lambda: run_all(warehouse, folder, planted, first=2, last=4), before=(0, 2, 1, 4))
+    assert n_deaths >= 3
+    times = {"candidates": ("retrieved_at",)}
+    assert contents(warehouse, written, without=times) == contents(finished, written, without=times)
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_gives_the_same_release(spark, planted, done, tmp_path, dying):
+    warehouse = open_warehouse(spark, str(tmp_path / "warehouse"))
+    assert dying(lambda: run_all(warehouse, tmp_path / "people", planted)) >= 5
     assert checksum(warehouse) == checksum(done[0])
 
 
@@ -190,6 +209,7 @@ def test_forced_to_run_again_every_stage_gives_the_same_rows(spark, planted, don
     assert contents(warehouse) == before
 
 
+@pytest.mark.slow
 def test_of_two_freezes_at_once_one_wins(done, monkeypatch):
     """The second claims the name while the first has its rows written, and is about to register them."""
     warehouse = done[0]
@@ -237,9 +257,8 @@ def test_killed_between_registering_and_recording_a_freeze_is_not_frozen_twice(
         freeze_release.main(warehouse, freeze_release.Config(release=RELEASE))
 
 
-def test_half_way_there_is_nothing_to_freeze_and_a_changed_setting_runs_its_stage(spark, planted, tmp_path):
-    warehouse = open_warehouse(spark, str(tmp_path / "warehouse"))
-    run_all(warehouse, tmp_path / "people", planted, last=4)
+def test_there_may_be_nothing_to_freeze_and_a_changed_setting_runs_its_stage(spark, done, tmp_path):
+    warehouse = copied(done[0], tmp_path / "warehouse", without=["labels"])
     tables.append(warehouse, "labels", spark.createDataFrame([], tables.TABLES["labels"].schema))
     with pytest.raises(InputError, match="nothing to freeze"):
         freeze_release.main(warehouse, freeze_release.Config(release="empty"))
