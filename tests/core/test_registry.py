@@ -34,6 +34,8 @@ def test_of_two_freezes_at_once_the_later_one_wins_and_nothing_of_the_other_stay
     with pytest.raises(ConflictError, match="another freeze"):
         register(spark, warehouse, early)
     assert [row["image_id"] for row in as_dicts(tables.read(warehouse, "release_images"))] == ["d"]
-    assert [row["freeze_id"] for row in as_dicts(tables.read(warehouse, "releases"), "release")] == [late.number]
+    assert [row["freeze_id"] for row in as_dicts(tables.read(warehouse, "releases"), "release")] == [
+        late.number
+    ]
     with pytest.raises(ConflictError, match="frozen already"):
         registry.claim(warehouse, "r1")
