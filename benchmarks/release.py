@@ -117,7 +117,9 @@ def add_synsets(warehouse: Warehouse) -> list[str]:
         "synset_id string, name string, lemmas array<string>, gloss string, parent_ids array<string>,"
         " is_selected boolean"
     )
-    df = warehouse.spark.createDataFrame(rows, schema).withColumn("selection_id", F.lit("default"))
+    reason = F.when(~F.col("is_selected"), "over_target")
+    columns = {"selection_id": F.lit("default"), "reject_reason": reason}
+    df = warehouse.spark.createDataFrame(rows, schema).withColumns(columns)
     tables.overwrite(warehouse, "synsets", filled(df, "synsets"))
     return chosen
 
@@ -140,6 +142,7 @@ def add_images(warehouse: Warehouse, classes: list[str], first: int, last: int) 
         "synset_id",
         F.lit("yes").alias("label"),
         F.lit(1.0).alias("confidence"),
+        F.create_map(F.lit("yes"), F.lit(1.0)).alias("posterior"),
         F.lit(3).cast("long").alias("n_votes"),
     )
     for table, df in (("pool", images), ("fingerprints", hashed), ("labels", confirmed)):
@@ -153,7 +156,7 @@ def synthetic(spark: SparkSession, classes: list[str], first: int, last: int) ->
         F.sha2(F.concat(F.lit(f"{_SEED} "), "id").cast("binary"), 256).alias("image_id"),
         F.get(names, F.pmod("id", F.lit(len(classes))).cast("int")).alias("synset_id"),
         (F.col("id") < last).alias("is_kept"),
-        F.when(F.col("id") >= last, F.lit("near_duplicate")).alias("reject_reason"),
+        F.when(F.col("id") >= last, F.lit("over_quota")).alias("reject_reason"),
         F.lit(1).alias("n_sources"),
     )
 
