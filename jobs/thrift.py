@@ -61,8 +61,11 @@ def _start(warehouse: Warehouse, settings: Config) -> None:
         "hive.server2.thrift.port": str(settings.port),
         "hive.server2.transport.mode": "binary",
     }
-    for key, value in given.items():
-        hadoop.set(key, value)
+    # With a Hive metastore the server takes the settings of the session that Hive has on this thread already.
+    hive = jvm.org.apache.hadoop.hive.ql.session.SessionState.get()
+    for place in [hadoop] if hive is None else [hadoop, hive.getConf()]:
+        for key, value in given.items():
+            place.set(key, value)
     try:
         server = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2
         server.startWithContext(spark._jsparkSession.sqlContext())
