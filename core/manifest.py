@@ -87,9 +87,8 @@ def seal(warehouse: Warehouse, row: Mapping[str, Any]) -> dict[str, Any]:
     there = [folder for folder in folders if textfiles.exists(warehouse, folder)]
     if not there:
         return {}
-    found = plain_files.file_checksums(
-        warehouse, there
-    ).collect()  # one row a file: as many as the tables have
+    # One row a file: as many as the tables have.
+    found = plain_files.file_checksums(warehouse, there).collect()
     return {one["path"]: {"sha256": one["sha256"], "size_bytes": one["size_bytes"]} for one in found}
 
 

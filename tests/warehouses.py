@@ -10,7 +10,7 @@ from synlake.tables import Warehouse, open_warehouse
 
 
 def copied(warehouse: Warehouse, target: Path, *, without: Collection[str] = ()) -> Warehouse:
-    """A copy of all tables but those ``without`` which it is wanted; addresses in a Delta table are relative."""
+    """A copy with all tables but those named in ``without``; addresses in a Delta table are relative."""
     shutil.copytree(
         warehouse.root, target, ignore=lambda folder, _: without if folder == warehouse.root else ()
     )
