@@ -4,17 +4,21 @@ Tasks are numbered by band and by the first bits (*prefix*) of the band. A hash 
 is, and visits the smaller prefixes that its allowed flips lead to. Two hashes that agree on a band up to its
 flips then meet in exactly one task: at home where their prefixes are equal, else at the smaller one's. So rows
 are replicated by bands and prefix flips only, and no pair needs to be made distinct afterwards.
+
+Between tasks hashes travel in *parcels*, thousands of them in one row: a shuffle's cost is its rows, not its bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType, LongType, StringType, StructField, StructType
 
@@ -35,6 +39,9 @@ from synlake.methods.banded_join import (
 #: Hashes at home in one task, about. A task holds its hashes, their visitors and some arrays as long: 200 MB.
 HASHES_PER_TASK = 1_000_000
 _MAX_PREFIX_BITS = 12
+#: Rows whose routes are found at once: with a dozen routes each, 40 MB.
+_PACKED_AT_ONCE = 1 << 17
+_PARCELS = "task int, rows binary"
 
 #: Pairs of near hashes of one scope; ``hash_l < hash_r`` as signed numbers, each pair once.
 HASH_PAIRS = StructType(
@@ -89,43 +96,81 @@ def near_hashes(hashes: DataFrame, plan: Plan, *, n_all: int | None = None) -> D
     """Every pair of near hashes of one scope, as :data:`HASH_PAIRS`, from distinct ``scope, hash, is_known``.
 
     Pairs of two known hashes are left out without being compared: what is new is compared with itself and
-    with what is known. One shuffle of 30-byte rows, then one kernel a task. ``n_all`` is the number of
-    hashes where there are more scopes than one, of which the plan is for the largest.
+    with what is known. One shuffle of parcels, then one kernel a task. ``n_all`` is the number of hashes
+    where there are more scopes than one, of which the plan is for the largest.
     """
-    routed = hashes.select(
-        "scope", "hash", "is_known", F.explode(_routes(F.col("hash"), plan)).alias("route")
-    )
     cores = hashes.sparkSession.sparkContext.defaultParallelism
     n_tasks = max(plan.n_routes, 2 * cores, len(plan.bands.widths) * (n_all or 0) // HASHES_PER_TASK)
-    # Routes of one scope go to different tasks, so that no two of them share one by the chance of a hash.
-    task = F.pmod(F.xxhash64("scope") + F.col("route"), F.lit(n_tasks)).cast("int")
+
+    def pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for rows in _in_tables(batches, _PACKED_AT_ONCE):
+            yield _parcels(rows, plan, n_tasks)
 
     def join(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for scope, route, part in _parts(list(batches)):
+        for scope, route, part in _parts([rows for batch in batches for rows in _unpacked(batch)]):
             signed, known = part.column("hash").to_numpy(), part.column("is_known").to_numpy()
             yield _to_batch(scope, *join_route(signed.view(np.uint64), known, route, plan))
 
-    return routed.repartitionById(n_tasks, task).mapInArrow(join, HASH_PAIRS)
+    parcels = hashes.select("scope", "hash", "is_known").mapInArrow(pack, _PARCELS)
+    return parcels.repartitionById(n_tasks, F.col("task")).mapInArrow(join, HASH_PAIRS)
 
 
-def _routes(hash_bits: Column, plan: Plan) -> Column:
-    """The routes of a hash: its home in each band, and the smaller prefixes that it visits."""
-    homes, visits = [], []
+def _in_tables(batches: Iterator[pa.RecordBatch], n_rows: int) -> Iterator[pa.Table]:
+    """The rows of many batches, ``n_rows`` or some more at a time."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= n_rows:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _parcels(rows: pa.Table, plan: Plan, n_tasks: int) -> pa.RecordBatch:
+    """One row a task: those of ``scope, hash, is_known`` that it gets, with their ``route``, as an Arrow stream."""
+    scopes = rows.column("scope").combine_chunks().dictionary_encode()
+    at, route = routes(rows.column("hash").to_numpy().view(np.uint64), plan)
+    # Routes of one scope go to different tasks, so that no two of them share one by the chance of a hash.
+    first_task = np.array([crc32(name.encode()) for name in scopes.dictionary.to_pylist()], np.int64)
+    task = (first_task[scopes.indices.to_numpy()[at]] + route) % n_tasks
+    order = np.argsort(task, kind="stable")
+    plain = pa.table([scopes, rows.column("hash"), rows.column("is_known")], ["scope", "hash", "is_known"])
+    sent = plain.take(pa.array(at[order])).append_column("route", pa.array(route[order].astype(np.int32)))
+    tasks, starts = np.unique(task[order], return_index=True)
+    streams = [_packed(sent.slice(a, b - a)) for a, b in pairwise([*starts.tolist(), len(sent)])]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(tasks.astype(np.int32)), pa.array(streams, pa.binary())], ["task", "rows"]
+    )
+
+
+def _packed(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows)
+    return bytes(sink.getvalue())
+
+
+def _unpacked(parcels: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    for parcel in parcels.column("rows"):
+        yield from pa.ipc.open_stream(parcel.as_buffer())
+
+
+def routes(hashes: Hashes, plan: Plan) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(positions, routes), arrays of one length: each hash's home in each band, and the smaller prefixes it visits."""
+    at, found = [], []
+    everyone = np.arange(len(hashes))
     for band, width in enumerate(plan.bands.widths):
-        first = F.lit(band << plan.prefix_bits)
-        shift = plan.bands.shift(band) + width - plan.prefix_bits
-        prefix = F.lit(0)
-        if plan.prefix_bits:
-            prefix = (
-                F.shiftrightunsigned(hash_bits, shift)
-                .bitwiseAND(F.lit((1 << plan.prefix_bits) - 1))
-                .cast("int")
-            )
-        homes.append(first + prefix)
+        first = band << plan.prefix_bits
+        prefix = bits_of(hashes, plan.bands.shift(band) + width - plan.prefix_bits, plan.prefix_bits)
+        at.append(everyone)
+        found.append(first + prefix.astype(np.int64))
         for mask in flip_masks(plan.prefix_bits, plan.bands.flips[band])[1:]:
-            other = prefix.bitwiseXOR(F.lit(mask))
-            visits.append(F.when(other < prefix, first + other))
-    return F.array_compact(F.array(*homes, *visits)) if visits else F.array(*homes)
+            other = prefix ^ np.uint64(mask)
+            visitors = np.flatnonzero(other < prefix)
+            at.append(visitors)
+            found.append(first + other[visitors].astype(np.int64))
+    return np.concatenate(at), np.concatenate(found)
 
 
 def join_route(

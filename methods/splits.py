@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.window import WindowSpec
 
 #: A small class gives at most this share of its images to holdout, test and val together.
 MAX_HELD_OUT = 0.5
@@ -36,66 +35,76 @@ def assign_splits(
     split (the first of :data:`PRECEDENCE` where its images had several), and counts against the size of that
     split; only the others are placed by hash.
 
-    Rows of a group stand side by side in both windows, and a running sum over a range counts a group when
-    any of its rows is met. So each row knows its group's place, and nothing has to be joined.
+    Only groups are put in order, not their images, so what is sorted is narrow. ``images`` is read three times;
+    the caller holds it where it is dear.
     """
     wanted = {"test": n_test, "val": n_val, "holdout": n_holdout}
-    sizes = images.groupBy("synset_id").agg(F.count(F.lit(1)).alias("_n_class"))
-    of_group = Window.partitionBy("group_id")
-    is_home = F.col("synset_id") == F.col("_home")
-    is_first = F.row_number().over(of_group.orderBy("synset_id", "image_id")) == 1
-    grouped = (
-        _with_fixed(images, fixed)
-        .withColumn("_home", F.min("synset_id").over(of_group))
-        .withColumns(
-            {
-                "_fixed": F.min("_place").over(of_group),
-                "_n": F.sum(is_home.cast("int")).over(of_group),
-                "_is_first": is_first,
-            }
+    groups = _groups(images, fixed)
+    order = Window.partitionBy("_home").orderBy(
+        F.col("_fixed").isNotNull(), F.xxhash64("group_id", F.lit(seed)), "group_id"
+    )
+    before = F.sum("_n").over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow)) - F.col("_n")
+    placed = (
+        groups.withColumn("_before", before)
+        .join(F.broadcast(_classes(images, None if fixed is None else groups)), on="_home")
+        .select("group_id", _placed(wanted).alias("split"))
+    )
+    return images.join(placed, on="group_id").select(*images.columns, "split")
+
+
+def _groups(images: DataFrame, fixed: DataFrame | None) -> DataFrame:
+    """One row a group: ``group_id``, ``_home`` class, ``_n`` images of that class.
+
+    ``_fixed`` is where in :data:`PRECEDENCE` the split is that an earlier release gave; null where it is new.
+    """
+    keys = images.select("group_id", "synset_id", "image_id")
+    rows = keys.withColumn("_place", F.lit(None).cast("int"))
+    if fixed is not None:
+        order = F.array(*(F.lit(split) for split in PRECEDENCE))
+        places = fixed.groupBy("image_id").agg(
+            F.min(F.array_position(order, F.col("split")).cast("int")).alias("_place")
         )
-        .join(F.broadcast(sizes.withColumnRenamed("synset_id", "_home")), on="_home")
+        rows = keys.join(places, on="image_id", how="left")
+    by_class = rows.groupBy("group_id", "synset_id").agg(
+        F.count(F.lit(1)).alias("_n"), F.min("_place").alias("_place")
     )
-    of_class = Window.partitionBy("_home")
-    order = of_class.orderBy(F.col("_fixed").isNotNull(), F.xxhash64("group_id", F.lit(seed)), "group_id")
-    so_far = order.rangeBetween(Window.unboundedPreceding, Window.currentRow)
-    before = F.sum(_counted(F.lit(True))).over(so_far) - F.col("_n")
-    placed = grouped.withColumn("split", _placed(before, wanted, of_class))
-    return placed.select(*images.columns, "split")
-
-
-def _counted(condition: Column) -> Column:
-    """The size of a group, once a group, where ``condition`` holds."""
-    return F.when(F.col("_is_first") & condition, F.col("_n")).otherwise(0)
-
-
-def _with_fixed(images: DataFrame, fixed: DataFrame | None) -> DataFrame:
-    """Add ``_place``: where in :data:`PRECEDENCE` the split that an image had is; null where it is new."""
-    if fixed is None:
-        return images.withColumn("_place", F.lit(None).cast("int"))
-    order = F.array(*(F.lit(split) for split in PRECEDENCE))
-    places = fixed.groupBy("image_id").agg(
-        F.min(F.array_position(order, F.col("split")).cast("int")).alias("_place")
+    first = F.min(F.struct("synset_id", "_n"))
+    found = by_class.groupBy("group_id").agg(first.alias("_first"), F.min("_place").alias("_fixed"))
+    return found.select(
+        "group_id", F.col("_first.synset_id").alias("_home"), F.col("_first._n").alias("_n"), "_fixed"
     )
-    return images.join(places, on="image_id", how="left")
 
 
-def _placed(before: Column, wanted: Mapping[str, int], of_class: WindowSpec) -> Column:
-    """The split that earlier releases gave, or the one whose share of the class ``before`` images end in."""
+def _classes(images: DataFrame, groups: DataFrame | None) -> DataFrame:
+    """One row a class: ``_home``, its size ``_n_class``, and how many of it earlier releases put in each split."""
+    sizes = images.groupBy(F.col("synset_id").alias("_home")).agg(F.count(F.lit(1)).alias("_n_class"))
+    if groups is None:
+        return sizes.withColumns({_there(split): F.lit(0) for split in PRECEDENCE})
+    places = enumerate(PRECEDENCE, start=1)
+    there = groups.where("_fixed IS NOT NULL").groupBy("_home").agg(
+        *(F.sum(F.when(F.col("_fixed") == n, F.col("_n"))).alias(_there(split)) for n, split in places)
+    )
+    return sizes.join(there, on="_home", how="left").fillna(0)
+
+
+def _there(split: str) -> str:
+    return f"_there_{split}"
+
+
+def _placed(wanted: Mapping[str, int]) -> Column:
+    """The split that earlier releases gave, or the one whose share of the class ``_before`` images end in."""
     order = F.array(*(F.lit(split) for split in PRECEDENCE))
     split, end = F.get(order, F.col("_fixed") - 1), F.lit(0)
     for name, n in wanted.items():
-        end = end + _left(n, name, sum(wanted.values()), of_class)
-        split = F.coalesce(split, F.when(before < end, F.lit(name)))
+        end = end + _left(n, name, sum(wanted.values()))
+        split = F.coalesce(split, F.when(F.col("_before") < end, F.lit(name)))
     return F.coalesce(split, F.lit("train"))
 
 
-def _left(n: int, split: str, n_held_out: int, of_class: WindowSpec) -> Column:
+def _left(n: int, split: str, n_held_out: int) -> Column:
     """How many of ``n`` images are to be found yet, beside those that earlier releases put there."""
     share = F.floor(F.col("_n_class") * (MAX_HELD_OUT * n / max(1, n_held_out)))
-    is_there = F.col("_fixed") == PRECEDENCE.index(split) + 1
-    there = F.sum(_counted(is_there)).over(of_class)
-    return F.greatest(F.least(F.lit(n), share) - there, F.lit(0))
+    return F.greatest(F.least(F.lit(n), share) - F.col(_there(split)), F.lit(0))
 
 
 def fixed_splits(earlier: DataFrame, near: DataFrame | None = None) -> DataFrame:
