@@ -71,7 +71,9 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         return deriving.derive(warehouse, settings)
     _check_audit(warehouse, settings)
     decided = decided_labels(tables.read(warehouse, "labels"), tables.read_or_empty(warehouse, "reviews"))
-    with held(judge_pool(tables.read(warehouse, "pool"), decided)) as judged:
+    prints = tables.read(warehouse, "fingerprints").select("image_id", *placing.PRINTS)
+    judged_pool = judge_pool(tables.read(warehouse, "pool"), decided).join(prints, on="image_id", how="left")
+    with held(judged_pool) as judged:
         outcome = flagged_outcome(judged, "left_out")
         if not outcome.rows_kept:
             raise InputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from synlake.tables import Warehouse
 if TYPE_CHECKING:
     from synlake.jobs.freeze_release import Config
 
+#: What a release keeps of an image's fingerprint.
 PRINTS = ("format", "width_px", "height_px", "phash", "hash_mode")
 
 
@@ -35,19 +36,21 @@ def placed(
 ) -> Iterator[DataFrame]:
     """Rows of ``release_images``, held on disk, from the ``taken`` rows of the pool; ``n_images`` is their number.
 
-    ``configs`` has the settings of the stages before.
+    The caller holds ``taken``, which has the columns :data:`PRINTS` of their images too. ``configs`` has the
+    settings of the stages before.
     """
-    prints = tables.read(warehouse, "fingerprints").select("image_id", *PRINTS)
-    images = taken.join(prints, on="image_id")
     earlier = registry.earlier_images(replace(warehouse, pins={}))
     secret = None if earlier is None else earlier.where(F.col("split").isin(*SECRET)).select("phash", "split")
     is_apart = secret is None and _is_apart(configs.get("deduplicate-images"), settings.tau)
-    with _near(images, secret, settings.tau, is_apart=is_apart, n_images=n_images) as pairs:
-        edges = duplicate_edges(images) if pairs is None else edges_of(images, pairs)
-        grouped = with_groups(images, edges, n_edges=edges.count())
+    with ExitStack() as stack:
+        pairs = None
+        if settings.tau and not is_apart:
+            pairs = stack.enter_context(held(_near(taken, secret, settings.tau, n_images)))
+        edges = stack.enter_context(held(duplicate_edges(taken) if pairs is None else edges_of(taken, pairs)))
+        grouped = with_groups(taken, edges, n_edges=edges.count())
         fixed = None
         if earlier is not None and secret is not None:
-            near = None if pairs is None else near_secret(images, secret, pairs)
+            near = None if pairs is None else near_secret(taken, secret, pairs)
             fixed = fixed_splits(earlier, near)
         split = assign_splits(
             grouped,
@@ -58,22 +61,14 @@ def placed(
             fixed=fixed,
         )
         columns = {"release": F.lit(settings.release), "label": F.col("synset_id")}
-        with held(split.withColumns(columns).select(*TABLES["release_images"].schema.names)) as rows:
-            yield rows
+        rows = split.withColumns(columns).select(*TABLES["release_images"].schema.names)
+        yield stack.enter_context(held(rows))
 
 
-@contextmanager
-def _near(
-    images: DataFrame, secret: DataFrame | None, tau: int, *, is_apart: bool, n_images: int
-) -> Iterator[DataFrame | None]:
-    """Pairs of near hashes; None where there is nothing to look for."""
-    if not tau or is_apart:
-        yield None
-        return
+def _near(images: DataFrame, secret: DataFrame | None, tau: int, n_images: int) -> DataFrame:
     nothing = images.select("phash", F.lit("test").alias("split")).limit(0)
     asked = nothing if secret is None else secret
-    with held(near_pairs_of(images.select("phash"), asked, n_images=n_images, tau=tau)) as found:
-        yield found
+    return near_pairs_of(images.select("phash"), asked, n_images=n_images, tau=tau)
 
 
 def _is_apart(last: Mapping[str, Any] | None, tau: int) -> bool:
