@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import registry, tables
+from synlake import registry
 from synlake.methods.near_groups import (
     duplicate_edges,
     edges_of,
+    hashes_to_group,
     near_pairs_of,
     near_secret,
     with_groups,
@@ -43,10 +44,13 @@ def placed(
     secret = None if earlier is None else earlier.where(F.col("split").isin(*SECRET)).select("phash", "split")
     is_apart = secret is None and _is_apart(configs.get("deduplicate-images"), settings.tau)
     with ExitStack() as stack:
-        pairs = None
+        pairs, edges = None, duplicate_edges(taken)
         if settings.tau and not is_apart:
             pairs = stack.enter_context(held(_near(taken, secret, settings.tau, n_images)))
-        edges = stack.enter_context(held(duplicate_edges(taken) if pairs is None else edges_of(taken, pairs)))
+            hashes = stack.enter_context(held(hashes_to_group(taken, pairs)))
+            hashes.count()  # mostly few: a join with rows whose size Spark knows need not shuffle the others
+            edges = edges_of(taken, pairs, hashes)
+        edges = stack.enter_context(held(edges))
         grouped = with_groups(taken, edges, n_edges=edges.count())
         fixed = None
         if earlier is not None and secret is not None:

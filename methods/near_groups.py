@@ -33,20 +33,22 @@ def near_secret(images: DataFrame, secret: DataFrame, pairs: DataFrame) -> DataF
     return found.select("image_id", "split").distinct()
 
 
-def edges_of(images: DataFrame, pairs: DataFrame) -> DataFrame:
+def hashes_to_group(images: DataFrame, pairs: DataFrame) -> DataFrame:
+    """``phash`` of which several ``images`` have one, or that are near another (``pairs``), each once: mostly few."""
+    shared = images.where("phash IS NOT NULL").groupBy("phash").count().where("count > 1").select("phash")
+    near = [pairs.select(F.col(name).alias("phash")) for name in ("hash_l", "hash_r")]
+    return shared.unionByName(near[0]).unionByName(near[1]).distinct()
+
+
+def edges_of(images: DataFrame, pairs: DataFrame, hashes: DataFrame) -> DataFrame:
     """``id_l, id_r``: images of ``images`` (``image_id, phash, duplicate_of``) that belong into one group.
 
     Those with one hash, those with near hashes (``pairs``), and a restored duplicate with what it duplicates.
+    ``hashes`` are those of :func:`hashes_to_group`; a caller who holds them keeps other images out of every join.
     """
-    firsts = (
-        images.where("phash IS NOT NULL")
-        .groupBy("phash")
-        .agg(F.min("image_id").alias("first"), F.max("image_id").alias("last"))
-    )
-    shared = firsts.where(F.col("first") != F.col("last")).select("phash", "first")
-    same = (
-        images.select("image_id", "phash").join(shared, on="phash").where(F.col("image_id") != F.col("first"))
-    )
+    rows = images.select("image_id", "phash").join(hashes, on="phash")
+    firsts = rows.groupBy("phash").agg(F.min("image_id").alias("first"))
+    same = rows.join(firsts, on="phash").where(F.col("image_id") != F.col("first"))
     left = firsts.select(F.col("phash").alias("hash_l"), F.col("first").alias("id_l"))
     right = firsts.select(F.col("phash").alias("hash_r"), F.col("first").alias("id_r"))
     near = pairs.join(left, on="hash_l").join(right, on="hash_r")

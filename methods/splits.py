@@ -65,8 +65,11 @@ def _groups(images: DataFrame, fixed: DataFrame | None) -> DataFrame:
             F.min(F.array_position(order, F.col("split")).cast("int")).alias("_place")
         )
         rows = keys.join(places, on="image_id", how="left")
-    by_class = rows.groupBy("group_id", "synset_id").agg(
-        F.count(F.lit(1)).alias("_n"), F.min("_place").alias("_place")
+    # Rows of a group are together then for both aggregations: one shuffle, not two.
+    by_class = (
+        rows.repartition("group_id")
+        .groupBy("group_id", "synset_id")
+        .agg(F.count(F.lit(1)).alias("_n"), F.min("_place").alias("_place"))
     )
     first = F.min(F.struct("synset_id", "_n"))
     found = by_class.groupBy("group_id").agg(first.alias("_first"), F.min("_place").alias("_fixed"))
@@ -81,8 +84,10 @@ def _classes(images: DataFrame, groups: DataFrame | None) -> DataFrame:
     if groups is None:
         return sizes.withColumns({_there(split): F.lit(0) for split in PRECEDENCE})
     places = enumerate(PRECEDENCE, start=1)
-    there = groups.where("_fixed IS NOT NULL").groupBy("_home").agg(
-        *(F.sum(F.when(F.col("_fixed") == n, F.col("_n"))).alias(_there(split)) for n, split in places)
+    there = (
+        groups.where("_fixed IS NOT NULL")
+        .groupBy("_home")
+        .agg(*(F.sum(F.when(F.col("_fixed") == n, F.col("_n"))).alias(_there(split)) for n, split in places))
     )
     return sizes.join(there, on="_home", how="left").fillna(0)
 
