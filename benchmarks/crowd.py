@@ -1,7 +1,8 @@
 """Dawid–Skene against crowd-kit: the same synthetic votes, the same number of rounds, reading the file included.
 
 Run it as ``make bench-crowd``, or ``.venv/bin/python benchmarks/crowd.py --votes 1000000,10000000``.
-Each program runs in a process of its own; time and peak memory are those of the process and its children.
+Each program runs in a process of its own, from the file of votes to a file of labels; time and peak memory are those
+of the process and its children. Labels are held against the truth afterwards, in the parent.
 """
 
 from __future__ import annotations
@@ -42,15 +43,15 @@ def simulate(path: Path, n_votes: int, *, seed: int = 7) -> None:
     )
 
 
-def run_crowd_kit(path: Path, method: str, n_rounds: int) -> pd.Series[str]:
+def run_crowd_kit(path: Path, out: Path, method: str, n_rounds: int) -> None:
     from crowdkit.aggregation import DawidSkene, MajorityVote
 
     votes = pd.read_csv(path, dtype={"task": str, "worker": str, "label": str})
     peer = MajorityVote() if method == "majority" else DawidSkene(n_iter=n_rounds, tol=-np.inf)
-    return peer.fit_predict(votes)
+    peer.fit_predict(votes).rename("label").rename_axis("item_id").reset_index().to_parquet(out)
 
 
-def run_synlake(path: Path, method: str, n_rounds: int) -> pd.Series[str]:
+def run_synlake(path: Path, out: Path, method: str, n_rounds: int) -> None:
     from synlake.methods.aggregation import Rule, aggregated
     from synlake.session import open_session
 
@@ -58,13 +59,11 @@ def run_synlake(path: Path, method: str, n_rounds: int) -> pd.Series[str]:
     schema = "item_id string, worker_id string, answer string"
     votes = spark.read.csv(str(path), header=True, enforceSchema=True, schema=schema)
     gold = spark.createDataFrame([], "item_id string, expected_answer string")
-    out = str(path.with_suffix(".labels"))
     # A tolerance of zero never holds while the objective rises: all rounds are made.
     with aggregated(votes, gold, Rule(method, max_rounds=n_rounds, tolerance=0.0)) as found:
-        found.items.drop("posterior").write.mode("overwrite").parquet(out)
+        found.items.drop("posterior").write.mode("overwrite").parquet(str(out))
         assert len(found.objective) in (0, n_rounds)
     spark.stop()
-    return pd.read_parquet(out, columns=["item_id", "label"]).set_index("item_id")["label"]
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,10 @@ class Measured:
 
 def measure(program: str, path: Path, method: str, n_rounds: int) -> Measured:
     """One program on one file, in a process tree of its own."""
-    command = [sys.executable, __file__, "--child", program, str(path), method, str(n_rounds)]
+    out = path.with_suffix(f".{program}.labels")
+    command = [sys.executable, __file__, "--child", program, str(path), str(out), method, str(n_rounds)]
     start, peak, ticks = time.monotonic(), 0.0, dict[int, int]()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while child.poll() is None:
         tree = _tree(child.pid)
         peak = max(peak, sum(map(_mib, tree)))
@@ -90,9 +90,7 @@ def measure(program: str, path: Path, method: str, n_rounds: int) -> Measured:
     seconds = time.monotonic() - start
     if child.returncode:
         sys.exit(f"{program} ended with exit code {child.returncode}")
-    assert child.stdout is not None
-    accuracy = float(child.stdout.read().split()[-1])
-    return Measured(seconds, sum(ticks.values()) / os.sysconf("SC_CLK_TCK"), peak, accuracy)
+    return Measured(seconds, sum(ticks.values()) / os.sysconf("SC_CLK_TCK"), peak, accuracy(path, out))
 
 
 def _tree(root: int) -> dict[int, int]:
@@ -124,13 +122,12 @@ def _mib(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in rollup.splitlines() if line.startswith("Pss:")), 0.0)
 
 
-def child(program: str, path: Path, method: str, n_rounds: int) -> None:
-    run = run_synlake if program == "synlake" else run_crowd_kit
-    labels = run(path, method, n_rounds)
-    labels.index = labels.index.astype(str)
+def accuracy(path: Path, out: Path) -> float:
+    """The share of items whose label in ``out`` is the truth."""
+    labels = pd.read_parquet(out, columns=["item_id", "label"]).set_index("item_id")["label"]
     truth = pd.read_parquet(path.with_suffix(".truth")).set_index("task")["truth"]
     truth.index = truth.index.astype(str)
-    print((labels.reindex(truth.index) == truth).mean())
+    return float((labels.reindex(truth.index) == truth).mean())
 
 
 def main() -> None:
@@ -174,6 +171,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        child(sys.argv[2], Path(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
+        run = {"synlake": run_synlake, "crowd-kit": run_crowd_kit}[sys.argv[2]]
+        run(Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5], int(sys.argv[6]))
     else:
         main()

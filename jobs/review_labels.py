@@ -104,5 +104,6 @@ def _export_second_round(warehouse: Warehouse, settings: Config) -> tuple[int, s
         n_again = rows.count()
     return (
         n_again,
-        f"{n_again} escalated items have fewer than {settings.max_votes} votes: ask again, {target}",
+        f"{n_again} escalated items have fewer than {settings.max_votes} votes, listed in {target};"
+        f" export-tasks --escalated --n-votes {settings.max_votes} asks about them again",
     )

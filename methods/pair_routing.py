@@ -158,7 +158,8 @@ def _unpacked(parcels: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 def routes(hashes: Hashes, plan: Plan) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(positions, routes), arrays of one length: each hash's home in each band, and the smaller prefixes it visits."""
-    at, found = [], []
+    at: list[npt.NDArray[np.int64]] = []
+    found: list[npt.NDArray[np.int64]] = []
     everyone = np.arange(len(hashes))
     for band, width in enumerate(plan.bands.widths):
         first = band << plan.prefix_bits
