@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from synlake.session import SHARE, open_session
@@ -31,6 +32,17 @@ def session(*, threads: int = 2, memory: str = "2g") -> Iterator[SparkSession]:
         yield spark
     finally:
         spark.stop()
+        _end_jvm()
+
+
+def _end_jvm() -> None:
+    """End the idle JVM that ``stop`` leaves behind: its memory would count as that of a peer that runs next."""
+    gateway = SparkContext._gateway
+    assert gateway is not None
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait()
+    SparkContext._gateway = SparkContext._jvm = None
 
 
 @contextmanager

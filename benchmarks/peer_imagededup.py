@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 import types
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ _PACKAGES = (
 )
 
 
+@cache
 def imagededup_phash() -> Any:
     """A ``PHash``; None, and a word on stderr, where imagededup is not installed."""
     found = importlib.util.find_spec("imagededup")
