@@ -13,6 +13,7 @@ from synlake import __version__, output, tables, url_lists
 from synlake.config import moment
 from synlake.jobs.search_source import asked_controls, search_images
 from synlake.methods.retrieval import (
+    best_downloads,
     bytes_to_store,
     share_of,
     to_downloads,
@@ -47,12 +48,14 @@ def ingest_urls(warehouse: Warehouse, settings: Config, synsets: DataFrame) -> O
             records, synsets, downloads, source=settings.source, retrieved_at=moment(settings.as_of)
         )
         n_new = tables.insert_new(now, "candidates", rows)
-        by_status = downloads.join(records.select("url").distinct(), on="url", how="left_semi")
-        counts = by_status.groupBy("status").count().orderBy("status").collect()
+        ended = best_downloads(downloads.join(records.select("url").distinct(), on="url", how="left_semi"))
+        counts = ended.groupBy("got.status").count().orderBy("status").collect()
     controls += tuple(Control(f"download:{row['status']}", row["count"]) for row in counts)
     told = ", ".join(f"{one.metric} {one.value:g}" for one in controls)
     outcome = flagged_outcome(tables.read(now, "candidates"), controls=(*controls, Control("n_new", n_new)))
-    return replace(outcome, notes=(told,))
+    n_failed = sum(row["count"] for row in counts if row["status"] != "ok")
+    again = f"{n_failed} URLs have not come; --retry-failed asks for them again" if n_failed else ""
+    return replace(outcome, notes=(told, again) if again else (told,))
 
 
 def limits_of(settings: Config) -> Limits:

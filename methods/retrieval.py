@@ -100,20 +100,26 @@ def bytes_to_store(fetched: DataFrame, stored: DataFrame) -> DataFrame:
     return chosen.select(F.col("sha256").alias("image_id"), "size_bytes", "bytes")
 
 
-def url_candidates(
-    records: DataFrame, synsets: DataFrame, downloads: DataFrame, *, source: str, retrieved_at: object
-) -> DataFrame:
-    """Rows of ``candidates``, one a (URL, synset) that was asked for or will never be.
+def best_downloads(downloads: DataFrame) -> DataFrame:
+    """``url, got`` (``status, image_id, size_bytes, asked_at``): how each URL ended in all.
 
-    A URL that has no image has the sha256 of itself for an ``image_id``. The best of several downloads
-    counts: one that ended well, then the latest.
+    Of several downloads one that ended well counts, then the latest.
     """
-    best = downloads.groupBy("url").agg(
+    return downloads.groupBy("url").agg(
         F.max_by(
             F.struct("status", "image_id", "size_bytes", "asked_at"),
             F.struct(F.col("status") == "ok", "asked_at"),
         ).alias("got")
     )
+
+
+def url_candidates(
+    records: DataFrame, synsets: DataFrame, downloads: DataFrame, *, source: str, retrieved_at: object
+) -> DataFrame:
+    """Rows of ``candidates``, one a (URL, synset) that was asked for or will never be.
+
+    A URL that has no image has the sha256 of itself for an ``image_id``.
+    """
     selected = synsets.select("synset_id", F.lit(True).alias("is_selected"))
     reason = F.coalesce(
         F.when(F.col("synset_id") == "unknown", F.lit("no_synset")),
@@ -124,7 +130,7 @@ def url_candidates(
         records.select("url", "synset_id")
         .distinct()
         .join(F.broadcast(selected), on="synset_id", how="left")
-        .join(best, on="url", how="left")
+        .join(best_downloads(downloads), on="url", how="left")
     )
     retrieved = F.lit(retrieved_at).cast("timestamp")
     rows = joined.withColumn("reject_reason", reason).where("got IS NOT NULL OR reject_reason IS NOT NULL")

@@ -129,10 +129,14 @@ def test_failed_urls_are_asked_again_only_when_that_is_wanted(ready, server, tmp
     path = write_csv(tmp_path / "l.csv", [{"url": server.url("/busy/2/x"), "synset_id": TENCH}])
     once = settings(path, max_attempts=1)
     assert ingest_images.main(ready, once).rows_kept == 0
-    assert ingest_images.main(ready, once).rows_kept == 0
+    again = ingest_images.main(ready, once)
+    assert again.rows_kept == 0
+    assert "1 URLs have not come; --retry-failed" in again.notes[-1]
     assert server.asked["/busy/2/x"] == 1
     outcome = ingest_images.main(ready, settings(path, retry_failed=True))
     assert outcome.rows_kept == 1
+    assert {one.metric: one.value for one in outcome.controls if "download:" in one.metric} == {"download:ok": 1}
+    assert not any("--retry-failed" in note for note in outcome.notes)
     assert tables.read(ready, "downloads").count() == 2
 
 
