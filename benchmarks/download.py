@@ -36,7 +36,7 @@ from synlake.jobs import ingest_images
 from synlake.tables import open_warehouse
 
 SYNSET = "n01440764"
-_STUB = "def __getattr__(name):\n    return lambda *args, **kwargs: None\n"
+_STUB = "def __getattr__(name):\n    return 1 if name.isupper() else lambda *args, **kwargs: None\n"
 _PEER = """
 import json, sys
 from img2dataset import download

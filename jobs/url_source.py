@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,19 +15,19 @@ from synlake.config import moment
 from synlake.jobs.search_source import asked_controls, search_images
 from synlake.methods.retrieval import (
     best_downloads,
-    bytes_to_store,
+    images_to_store,
     share_of,
     to_downloads,
     url_candidates,
     urls_to_fetch,
 )
 from synlake.schemas import TABLES
-from synlake.spread import held
+from synlake.spread import by_weight, held, wide_rows
 from synlake.stage import Control, Outcome, flagged_outcome
 from synlake.tables import Warehouse
 from synlake.udfs.download import Limits
 from synlake.udfs.engines import ENGINES
-from synlake.udfs.fetch import fetch
+from synlake.udfs.fetch import fetch, with_bodies
 
 if TYPE_CHECKING:
     from synlake.jobs.ingest_images import Config
@@ -35,14 +36,15 @@ if TYPE_CHECKING:
 def ingest_urls(warehouse: Warehouse, settings: Config, synsets: DataFrame) -> Outcome:
     """Read the list or search, download what is new, write ``search_results``, ``downloads`` and ``candidates``."""
     now, synsets = replace(warehouse, pins={}), synsets.where("is_selected")
-    with held(_records(now, settings, synsets)) as records:
+    # Deleting tens of thousands of files takes as long as a stage, and nothing waits for it.
+    with ThreadPoolExecutor(1) as cleaner, held(_records(now, settings, synsets)) as records:
         controls: tuple[Control, ...]
         if settings.source in ENGINES:
             controls = asked_controls(now, settings.source)
         else:
             controls = (Control("n_listed", tables.insert_new(now, "search_results", records)),)
         if settings.download:
-            _download(now, settings, records, synsets)
+            _download(now, settings, records, synsets, cleaner)
         downloads = tables.read_or_empty(now, "downloads")
         rows = url_candidates(
             records, synsets, downloads, source=settings.source, retrieved_at=moment(settings.as_of)
@@ -101,7 +103,9 @@ def _listed(warehouse: Warehouse, settings: Config) -> DataFrame:
     return full.select(*schema.schema.names).dropDuplicates(list(schema.key))
 
 
-def _download(now: Warehouse, settings: Config, records: DataFrame, synsets: DataFrame) -> None:
+def _download(
+    now: Warehouse, settings: Config, records: DataFrame, synsets: DataFrame, cleaner: ThreadPoolExecutor
+) -> None:
     """Download in batches, each committed before the next: what a killed run committed is not asked for again."""
     if not settings.contact:
         output.say("  servers are not told whom to write to; next: --contact you@example.org")
@@ -114,14 +118,20 @@ def _download(now: Warehouse, settings: Config, records: DataFrame, synsets: Dat
             if not part.isEmpty():
                 spool = None if "://" in now.root else f"{now.root}/_downloading/{batch}-of-{n_batches}"
                 _download_batch(now, part, limits_of(settings), spool)
+                if spool:
+                    cleaner.submit(shutil.rmtree, spool, ignore_errors=True)
 
 
 def _download_batch(now: Warehouse, urls: DataFrame, limits: Limits, spool: str | None) -> None:
     """Bytes first, then how each URL ended: one that is said to be there is there."""
     n_tasks = now.spark.sparkContext.defaultParallelism
     with held(fetch(urls, limits=limits, n_tasks=n_tasks, spool=spool)) as fetched:
-        with held(bytes_to_store(fetched, tables.read_or_empty(now, "image_bytes"))) as new:
-            tables.append_unstaged(now, "image_bytes", new)
+        new = images_to_store(fetched, tables.read_or_empty(now, "image_bytes"))
+        with wide_rows(now.spark):
+            if spool:  # the task of a busy host fetched most of them; all tasks store them
+                with held(new.drop("bytes")) as named:
+                    images = with_bodies(by_weight(named, "size_bytes", "image_id"), spool)
+                    tables.append_unstaged(now, "image_bytes", images)
+            else:
+                tables.append_unstaged(now, "image_bytes", new.drop("url"))
         tables.append(now, "downloads", to_downloads(fetched))
-    if spool:
-        shutil.rmtree(spool, ignore_errors=True)

@@ -44,6 +44,7 @@ def found_by_search(answers: DataFrame, queries: DataFrame, *, source: str, list
         "licence",
         "licence_url",
         "author",
+        F.lit(None).cast("string").alias("country"),  # neither engine says
         "landing_url",
         F.col("width_px").try_cast("bigint").alias("width_px"),
         F.col("height_px").try_cast("bigint").alias("height_px"),
@@ -91,13 +92,16 @@ def to_downloads(fetched: DataFrame) -> DataFrame:
     )
 
 
-def bytes_to_store(fetched: DataFrame, stored: DataFrame) -> DataFrame:
-    """Rows of ``image_bytes``: each image that is not stored yet, once. Bytes stay where they are: only ids move."""
+def images_to_store(fetched: DataFrame, stored: DataFrame) -> DataFrame:
+    """``image_id, size_bytes, url, bytes`` of each image that is not in ``stored`` yet, once.
+
+    Bytes, where rows have them, stay where they are: only ids move.
+    """
     came = fetched.where("status = 'ok'")
     first = came.groupBy("sha256").agg(F.min("url").alias("url"))
     new = first.join(stored.select(F.col("image_id").alias("sha256")), on="sha256", how="left_anti")
     chosen = came.join(F.broadcast(new.select("url")), on="url", how="left_semi")
-    return chosen.select(F.col("sha256").alias("image_id"), "size_bytes", "bytes")
+    return chosen.select(F.col("sha256").alias("image_id"), "size_bytes", "url", "bytes")
 
 
 def best_downloads(downloads: DataFrame) -> DataFrame:

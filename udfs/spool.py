@@ -47,11 +47,14 @@ class Spool:
         note.write_text(json.dumps(asdict(result)), encoding="utf-8")
         os.replace(note, self._path(result.url, ".json"))
 
-    def take(self, url: str) -> tuple[dict[str, Any], bytes | None]:
-        """How the URL ended, and its body if it ended well."""
-        result = json.loads(self._path(url, ".json").read_text(encoding="utf-8"))
-        content = self._path(url, ".body").read_bytes() if result["status"] == "ok" else None
-        return result, content
+    def result(self, url: str) -> dict[str, Any]:
+        """How the URL ended: the fields of a Result."""
+        found: dict[str, Any] = json.loads(self._path(url, ".json").read_text(encoding="utf-8"))
+        return found
+
+    def content(self, url: str) -> bytes:
+        """The body of a URL that ended well."""
+        return self._path(url, ".body").read_bytes()
 
     def _path(self, url: str, ending: str) -> Path:
         return self.folder / (hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest() + ending)

@@ -135,7 +135,9 @@ def test_failed_urls_are_asked_again_only_when_that_is_wanted(ready, server, tmp
     assert server.asked["/busy/2/x"] == 1
     outcome = ingest_images.main(ready, settings(path, retry_failed=True))
     assert outcome.rows_kept == 1
-    assert {one.metric: one.value for one in outcome.controls if "download:" in one.metric} == {"download:ok": 1}
+    assert {one.metric: one.value for one in outcome.controls if "download:" in one.metric} == {
+        "download:ok": 1
+    }
     assert not any("--retry-failed" in note for note in outcome.notes)
     assert tables.read(ready, "downloads").count() == 2
 

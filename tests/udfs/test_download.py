@@ -39,8 +39,11 @@ def server():
 
 
 def fetched(urls, folder, limits=LIMITS):
+    """{url: (result, body or None)}."""
     download(urls, limits, folder)
-    return {url: Spool(folder).take(url) for url in urls}
+    spool = Spool(folder)
+    results = {url: spool.result(url) for url in urls}
+    return {url: (one, spool.content(url) if one["status"] == "ok" else None) for url, one in results.items()}
 
 
 WANTED = {
