@@ -54,7 +54,7 @@ bench-export: setup ## WebDataset export of $(IMAGES) against tar
 clean: ## remove .venv and all that was built; never a warehouse
 	rm -rf .venv .venv.lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-bench-dedup: setup ## deduplication against FAISS, imagededup and Spark's own read and write; an hour
+bench-dedup: setup ## deduplication against FAISS, imagededup and Spark's own read and write; half an hour
 	$(VENV)/python -m pip install -q -e '.[bench]' -c constraints.txt
 	$(VENV)/python -m pip install -q --no-deps imagededup==0.3.3.post2 # its CNN wants torch; its hashes do not
 	OMP_NUM_THREADS=1 $(VENV)/python benchmarks/fingerprints.py $(IMAGES)
@@ -63,6 +63,6 @@ bench-dedup: setup ## deduplication against FAISS, imagededup and Spark's own re
 	$(VENV)/python benchmarks/dedup_pairs.py --n 1000000 --skew $(IMAGES)
 	$(VENV)/python benchmarks/dedup_pairs.py --grow 1000000 4000000 10000000
 	$(VENV)/python benchmarks/dedup_synsets.py --n 15000000
-	$(VENV)/python benchmarks/dedup_recall.py $(IMAGES) --plot build/recall.png
+	$(VENV)/python benchmarks/dedup_recall.py $(IMAGES) --n-images 300 --plot build/recall.png
 
 IMAGES ?= ../shared/data/images

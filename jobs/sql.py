@@ -61,10 +61,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     if text is None:
         return _prompt(warehouse, variables, arguments.format)
     for statement in split_statements(text):
-        try:
-            show(execute(warehouse, statement, variables), arguments.format)
-        except PySparkException as error:  # found out only while it ran, such as a division by zero
-            raise InputError(f"SQL: {first_line(error)}") from None
+        _answer(warehouse, statement, variables, arguments.format)
     return 0
 
 
@@ -98,6 +95,14 @@ def execute(warehouse: Warehouse, statement: str, variables: Mapping[str, str]) 
     _check_reads_only(statement)
     try:
         return warehouse.spark.sql(bind(statement, variables))
+    except PySparkException as error:
+        raise InputError(f"SQL: {first_line(error)}") from None
+
+
+def _answer(warehouse: Warehouse, statement: str, variables: Mapping[str, str], output_format: str) -> None:
+    """Print what a statement gives; :class:`InputError` also for what shows only while it runs (a division by zero)."""
+    try:
+        show(execute(warehouse, statement, variables), output_format)
     except PySparkException as error:
         raise InputError(f"SQL: {first_line(error)}") from None
 
@@ -200,11 +205,9 @@ def _stdin() -> TextIO:
 def _prompt(warehouse: Warehouse, variables: Mapping[str, str], output_format: str) -> int:
     for statement in _typed_statements():
         try:
-            show(execute(warehouse, statement, variables), output_format)
+            _answer(warehouse, statement, variables, output_format)
         except SynlakeError as error:
             output.say(f"error: {error}")
-        except PySparkException as error:
-            output.say(f"error: {first_line(error)}")
     return 0
 
 
