@@ -97,7 +97,6 @@ def ours(spark: SparkSession, urls: Sequence[str], folder: Path, concurrency: in
         per_host=concurrency,
         per_host_rate=0.0,
         max_attempts=1,
-        batch_urls=1_000_000,
     )
     start = time.perf_counter()
     outcome = ingest_images.main(warehouse, settings)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -106,32 +107,42 @@ def _listed(warehouse: Warehouse, settings: Config) -> DataFrame:
 def _download(
     now: Warehouse, settings: Config, records: DataFrame, synsets: DataFrame, cleaner: ThreadPoolExecutor
 ) -> None:
-    """Download in batches, each committed before the next: what a killed run committed is not asked for again."""
+    """Download in batches. While one is stored, the next is fetched: servers are waited for, disks work.
+
+    What a killed run committed is not asked for again, and what it fetched besides waits in at most two spools.
+    """
     if not settings.contact:
         output.say("  servers are not told whom to write to; next: --contact you@example.org")
+    limits, n_tasks = limits_of(settings), now.spark.sparkContext.defaultParallelism
     downloads = tables.read_or_empty(now, "downloads")
     # Of the whole list, so that a killed run's next one has the same batches, and finds their spools.
     n_batches = -(-records.select("url").distinct().count() // settings.batch_urls)
-    with held(urls_to_fetch(records, synsets, downloads, retry_failed=settings.retry_failed)) as todo:
+    todo = urls_to_fetch(records, synsets, downloads, retry_failed=settings.retry_failed)
+    storing: list[Future[None]] = []
+    with held(todo) as urls, ThreadPoolExecutor(1) as storer:
         for batch in range(n_batches):
-            part = share_of(todo, batch, n_batches)
-            if not part.isEmpty():
-                spool = None if "://" in now.root else f"{now.root}/_downloading/{batch}-of-{n_batches}"
-                _download_batch(now, part, limits_of(settings), spool)
-                if spool:
-                    cleaner.submit(shutil.rmtree, spool, ignore_errors=True)
+            spool = None if "://" in now.root else f"{now.root}/_downloading/{batch}-of-{n_batches}"
+            part = share_of(urls, batch, n_batches)
+            fetched = fetch(part, limits=limits, n_tasks=n_tasks, spool=spool).persist(StorageLevel.DISK_ONLY)
+            n_fetched = fetched.count()  # here they are downloaded
+            for earlier in storing:
+                earlier.result()  # a fault of it ends the job
+            storing = [storer.submit(_store, now, fetched, spool, cleaner)] if n_fetched else []
+        for last in storing:
+            last.result()
 
 
-def _download_batch(now: Warehouse, urls: DataFrame, limits: Limits, spool: str | None) -> None:
+def _store(now: Warehouse, fetched: DataFrame, spool: str | None, cleaner: ThreadPoolExecutor) -> None:
     """Bytes first, then how each URL ended: one that is said to be there is there."""
-    n_tasks = now.spark.sparkContext.defaultParallelism
-    with held(fetch(urls, limits=limits, n_tasks=n_tasks, spool=spool)) as fetched:
-        new = images_to_store(fetched, tables.read_or_empty(now, "image_bytes"))
-        with wide_rows(now.spark):
-            if spool:  # the task of a busy host fetched most of them; all tasks store them
-                with held(new.drop("bytes")) as named:
-                    images = with_bodies(by_weight(named, "size_bytes", "image_id"), spool)
-                    tables.append_unstaged(now, "image_bytes", images)
-            else:
-                tables.append_unstaged(now, "image_bytes", new.drop("url"))
-        tables.append(now, "downloads", to_downloads(fetched))
+    new = images_to_store(fetched, tables.read_or_empty(now, "image_bytes"))
+    with wide_rows(now.spark):
+        if spool:  # the task of a busy host fetched most of them; all tasks store them
+            with held(new.drop("bytes")) as named:
+                images = with_bodies(by_weight(named, "size_bytes", "image_id"), spool)
+                tables.append_unstaged(now, "image_bytes", images)
+        else:
+            tables.append_unstaged(now, "image_bytes", new.drop("url"))
+    tables.append(now, "downloads", to_downloads(fetched))
+    fetched.unpersist()
+    if spool:
+        cleaner.submit(shutil.rmtree, spool, ignore_errors=True)

@@ -115,11 +115,11 @@ def test_killed_half_way_no_url_that_succeeded_is_asked_for_again(ready, server,
 
     monkeypatch.setattr(tables, "append", killed)
     with pytest.raises(KeyboardInterrupt):
-        ingest_images.main(ready, settings(path, batch_urls=4))
+        ingest_images.main(ready, settings(path, batch_urls=2))
     n_before = sum(server.asked.values())
     assert 0 < n_before < 12
     monkeypatch.setattr(tables, "append", real)
-    outcome = ingest_images.main(ready, settings(path, batch_urls=4))
+    outcome = ingest_images.main(ready, settings(path, batch_urls=2))
     assert outcome.rows_kept == 12
     assert server.asked == {f"/image/{i}": 1 for i in range(12)}
     assert tables.read(ready, "image_bytes").count() == 12
