@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -93,16 +94,22 @@ def _asked(settings: Config, arguments: argparse.Namespace) -> str | None:
 def execute(warehouse: Warehouse, statement: str, variables: Mapping[str, str]) -> DataFrame:
     """The result of one reading statement; :class:`InputError` with Spark's reason where it has none."""
     _check_reads_only(statement)
-    try:
+    with _sql_faults():
         return warehouse.spark.sql(bind(statement, variables))
-    except PySparkException as error:
-        raise InputError(f"SQL: {first_line(error)}") from None
 
 
 def _answer(warehouse: Warehouse, statement: str, variables: Mapping[str, str], output_format: str) -> None:
     """Print what a statement gives; :class:`InputError` also for what shows only while it runs (a division by zero)."""
+    result = execute(warehouse, statement, variables)
+    with _sql_faults():
+        show(result, output_format)
+
+
+@contextmanager
+def _sql_faults() -> Iterator[None]:
+    """What Spark finds wrong with a statement, as an :class:`InputError` with its reason."""
     try:
-        show(execute(warehouse, statement, variables), output_format)
+        yield
     except PySparkException as error:
         raise InputError(f"SQL: {first_line(error)}") from None
 
