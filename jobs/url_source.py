@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -46,13 +46,14 @@ def ingest_urls(warehouse: Warehouse, settings: Config, synsets: DataFrame) -> O
             controls = (Control("n_listed", tables.insert_new(now, "search_results", records)),)
         if settings.download:
             _download(now, settings, records, synsets, cleaner)
-        downloads = tables.read_or_empty(now, "downloads")
-        rows = url_candidates(
-            records, synsets, downloads, source=settings.source, retrieved_at=moment(settings.as_of)
-        )
-        n_new = tables.insert_new(now, "candidates", rows)
-        ended = best_downloads(downloads.join(records.select("url").distinct(), on="url", how="left_semi"))
-        counts = ended.groupBy("got.status").count().orderBy("status").collect()
+        asked = records.select("url").distinct()
+        downloads = tables.read_or_empty(now, "downloads").join(asked, on="url", how="left_semi")
+        with held(best_downloads(downloads)) as ended:
+            rows = url_candidates(
+                records, synsets, ended, source=settings.source, retrieved_at=moment(settings.as_of)
+            )
+            n_new = tables.insert_new(now, "candidates", rows)
+            counts = ended.groupBy("got.status").count().orderBy("status").collect()
     controls += tuple(Control(f"download:{row['status']}", row["count"]) for row in counts)
     told = ", ".join(f"{one.metric} {one.value:g}" for one in controls)
     outcome = flagged_outcome(tables.read(now, "candidates"), controls=(*controls, Control("n_new", n_new)))
@@ -118,31 +119,36 @@ def _download(
     # Of the whole list, so that a killed run's next one has the same batches, and finds their spools.
     n_batches = -(-records.select("url").distinct().count() // settings.batch_urls)
     todo = urls_to_fetch(records, synsets, downloads, retry_failed=settings.retry_failed)
-    storing: list[Future[None]] = []
+    storing: Future[None] | None = None
     with held(todo) as urls, ThreadPoolExecutor(1) as storer:
         for batch in range(n_batches):
             spool = None if "://" in now.root else f"{now.root}/_downloading/{batch}-of-{n_batches}"
             part = share_of(urls, batch, n_batches)
-            fetched = fetch(part, limits=limits, n_tasks=n_tasks, spool=spool).persist(StorageLevel.DISK_ONLY)
-            n_fetched = fetched.count()  # here they are downloaded
-            for earlier in storing:
-                earlier.result()  # a fault of it ends the job
-            storing = [storer.submit(_store, now, fetched, spool, cleaner)] if n_fetched else []
-        for last in storing:
-            last.result()
+            with ExitStack() as stack:
+                fetched = stack.enter_context(held(fetch(part, limits=limits, n_tasks=n_tasks, spool=spool)))
+                n_fetched = fetched.count()  # here they are downloaded
+                if storing:
+                    storing.result()  # a fault of it ends the job
+                storing = None
+                if n_fetched:
+                    storing = storer.submit(_store, now, fetched, spool, stack.pop_all(), cleaner)
+        if storing:
+            storing.result()
 
 
-def _store(now: Warehouse, fetched: DataFrame, spool: str | None, cleaner: ThreadPoolExecutor) -> None:
-    """Bytes first, then how each URL ended: one that is said to be there is there."""
-    new = images_to_store(fetched, tables.read_or_empty(now, "image_bytes"))
-    with wide_rows(now.spark):
-        if spool:  # the task of a busy host fetched most of them; all tasks store them
-            with held(new.drop("bytes")) as named:
-                images = with_bodies(by_weight(named, "size_bytes", "image_id"), spool)
-                tables.append_unstaged(now, "image_bytes", images)
-        else:
-            tables.append_unstaged(now, "image_bytes", new.drop("url"))
-    tables.append(now, "downloads", to_downloads(fetched))
-    fetched.unpersist()
+def _store(
+    now: Warehouse, fetched: DataFrame, spool: str | None, holding: ExitStack, cleaner: ThreadPoolExecutor
+) -> None:
+    """Bytes first, then how each URL ended: one that is said to be there is there. ``holding`` ends with it."""
+    with holding:
+        new = images_to_store(fetched, tables.read_or_empty(now, "image_bytes"))
+        with wide_rows(now.spark):
+            if spool:  # the task of a busy host fetched most of them; all tasks store them
+                with held(new.drop("bytes")) as named:
+                    images = with_bodies(by_weight(named, "size_bytes", "image_id"), spool)
+                    tables.append_unstaged(now, "image_bytes", images)
+            else:
+                tables.append_unstaged(now, "image_bytes", new.drop("url"))
+        tables.append(now, "downloads", to_downloads(fetched))
     if spool:
         cleaner.submit(shutil.rmtree, spool, ignore_errors=True)

@@ -26,7 +26,7 @@ Positions = npt.NDArray[np.int64]
 Pairs = tuple[Positions, Positions, Positions]
 
 HASH_BITS = 64
-#: Comparisons made at once: a few arrays of this length stay in a core's cache.
+#: Comparisons made at once: shorter arrays cost more calls, longer ones leave the processor's cache.
 _BLOCK = 1 << 17
 _NUMBERS = np.arange(2 * _BLOCK)
 _MAX_BANDS = 16

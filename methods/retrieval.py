@@ -118,11 +118,12 @@ def best_downloads(downloads: DataFrame) -> DataFrame:
 
 
 def url_candidates(
-    records: DataFrame, synsets: DataFrame, downloads: DataFrame, *, source: str, retrieved_at: object
+    records: DataFrame, synsets: DataFrame, ended: DataFrame, *, source: str, retrieved_at: object
 ) -> DataFrame:
     """Rows of ``candidates``, one a (URL, synset) that was asked for or will never be.
 
-    A URL that has no image has the sha256 of itself for an ``image_id``.
+    ``ended`` is what :func:`best_downloads` gives. A URL that has no image has the sha256 of itself for an
+    ``image_id``.
     """
     selected = synsets.select("synset_id", F.lit(True).alias("is_selected"))
     reason = F.coalesce(
@@ -134,7 +135,7 @@ def url_candidates(
         records.select("url", "synset_id")
         .distinct()
         .join(F.broadcast(selected), on="synset_id", how="left")
-        .join(best_downloads(downloads), on="url", how="left")
+        .join(ended, on="url", how="left")
     )
     retrieved = F.lit(retrieved_at).cast("timestamp")
     rows = joined.withColumn("reject_reason", reason).where("got IS NOT NULL OR reject_reason IS NOT NULL")

@@ -11,22 +11,15 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql.types import BinaryType, LongType, StringType, StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from synlake.spread import by_weight
-from synlake.udfs.files import BATCH_BYTES, batch_of
+from synlake.udfs.files import IMAGE_BYTES, batch_of, batches_of
 from synlake.udfs.parquets import read_parquet
 from synlake.udfs.tars import read_tar
 from synlake.udfs.zips import read_zip
 
 KINDS = ("folder", "tar", "zip", "parquet")
-_BYTES = StructType(
-    [
-        StructField("image_id", StringType(), False),
-        StructField("size_bytes", LongType(), False),
-        StructField("bytes", BinaryType(), False),
-    ]
-)
 #: A path, and (offset, size) of what is wanted there, ascending → the bytes of each, or None.
 Reader = Callable[[bytes, Iterable[tuple[int, int]]], Iterator[bytes | None]]
 
@@ -76,21 +69,15 @@ def read_files(files: DataFrame, opening: Opening) -> DataFrame:
     """The bytes where they still have the ``image_id`` that they had when they were hashed."""
 
     def read_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows: list[tuple[object, ...]] = []
-        held = 0
-        for row, content in _contents(batches, opening):
-            if content is None or hashlib.sha256(content).hexdigest() != row["image_id"]:
-                continue
-            rows.append((row["image_id"], len(content), content))
-            held += len(content)
-            if held >= BATCH_BYTES:
-                yield batch_of(rows, _BYTES)
-                rows, held = [], 0
-        if rows:
-            yield batch_of(rows, _BYTES)
+        rows = (
+            (row["image_id"], len(content), content)
+            for row, content in _contents(batches, opening)
+            if content is not None and hashlib.sha256(content).hexdigest() == row["image_id"]
+        )
+        yield from batches_of(rows, IMAGE_BYTES)
 
     wanted = _in_order(files)
-    return wanted.select("path", "offset", "size_bytes", "image_id").mapInArrow(read_batches, _BYTES)
+    return wanted.select("path", "offset", "size_bytes", "image_id").mapInArrow(read_batches, IMAGE_BYTES)
 
 
 def _in_order(files: DataFrame) -> DataFrame:

@@ -6,18 +6,16 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BinaryType, DoubleType, LongType, StringType, StructField, StructType
 
 from synlake.udfs.download import Limits, Result, download
-from synlake.udfs.files import BATCH_BYTES
+from synlake.udfs.files import IMAGE_BYTES, batches_of
 from synlake.udfs.spool import Spool
 
 _TYPES = {
@@ -42,7 +40,7 @@ def fetch(urls: DataFrame, *, limits: Limits, n_tasks: int, spool: str | None) -
     All URLs of a host go to one task, so that the host is asked no faster by many tasks than by one.
     ``spool`` is a folder that all executors share, where there is one: ``bytes`` are null then, and stay there for
     :func:`with_bodies`. Else each task has a folder of its own for the time it runs, bytes are in the rows, and a
-    killed run has its last batch to fetch again.
+    killed run has its last two batches to fetch again.
     """
 
     def fetch_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -51,7 +49,8 @@ def fetch(urls: DataFrame, *, limits: Limits, n_tasks: int, spool: str | None) -
             for batch in batches:
                 asked = batch.column(0).to_pylist()
                 download(asked, limits, folder)
-                yield from _rows(asked, Spool(folder), has_bytes=spool is None)
+                ended = _ended(asked, Spool(folder), has_bytes=spool is None)
+                yield from batches_of(ended, _FETCHED)
 
     host = F.lower(F.regexp_extract("url", r"^\w+://(?:[^/@]*@)?([^/:?#]+)", 1))
     by_host = urls.select("url").repartition(n_tasks, host)
@@ -59,40 +58,20 @@ def fetch(urls: DataFrame, *, limits: Limits, n_tasks: int, spool: str | None) -
 
 
 def with_bodies(images: DataFrame, spool: str) -> DataFrame:
-    """``images`` (``image_id, size_bytes, url``) with their ``bytes`` from a shared spool; about 16 MB in a batch."""
+    """Rows of ``image_bytes`` of ``images`` (``image_id, size_bytes, url``), with what a shared spool has."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         bodies = Spool(Path(spool))
-        for batch in batches:
-            ends = np.cumsum(batch.column("size_bytes").to_numpy()) // BATCH_BYTES
-            for part in np.unique(ends).tolist():
-                first, last = np.searchsorted(ends, [part, part + 1])
-                rows = batch.slice(first, last - first)
-                found = [bodies.content(url) for url in rows.column("url").to_pylist()]
-                yield pa.RecordBatch.from_arrays(
-                    [rows.column("image_id"), rows.column("size_bytes"), pa.array(found, pa.binary())],
-                    names=["image_id", "size_bytes", "bytes"],
-                )
+        rows = chain.from_iterable(batch.to_pylist() for batch in batches)
+        whole = ((row["image_id"], row["size_bytes"], bodies.content(row["url"])) for row in rows)
+        yield from batches_of(whole, IMAGE_BYTES)
 
-    narrow = images.select("image_id", "size_bytes", "url")
-    return narrow.mapInArrow(read, "image_id string, size_bytes bigint, bytes binary")
+    return images.select("image_id", "size_bytes", "url").mapInArrow(read, IMAGE_BYTES)
 
 
-def _rows(urls: list[str], spool: Spool, *, has_bytes: bool) -> Iterator[pa.RecordBatch]:
-    """The ended downloads, in batches of about BATCH_BYTES."""
-    rows: list[dict[str, Any]] = []
-    held = 0
+def _ended(urls: list[str], spool: Spool, *, has_bytes: bool) -> Iterator[tuple[object, ...]]:
+    """Rows of ended downloads."""
     for url in urls:
         result = spool.result(url)
         content = spool.content(url) if has_bytes and result["status"] == "ok" else None
-        rows.append({**{name: result[name] for name in _COLUMNS}, "bytes": content})
-        held += len(content or b"")
-        if held >= BATCH_BYTES:
-            yield _batch(rows)
-            rows, held = [], 0
-    if rows:
-        yield _batch(rows)
-
-
-def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist(rows, schema=to_arrow_schema(_FETCHED))
+        yield *(result[name] for name in _COLUMNS), content

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -31,6 +31,14 @@ BATCH_BYTES = 16 << 20
 LISTED_ROWS = 10_000
 UNKNOWN_SYNSET = "unknown"
 
+#: Rows of ``image_bytes``.
+IMAGE_BYTES = StructType(
+    [
+        StructField("image_id", StringType(), False),
+        StructField("size_bytes", LongType(), False),
+        StructField("bytes", BinaryType(), False),
+    ]
+)
 #: A listed image: a file of its own (offset 0), or a part of an archive at ``path``.
 LISTING = StructType(
     [
@@ -158,10 +166,30 @@ def is_image_name(name: bytes) -> bool:
 
 def batch_of(rows: list[tuple[object, ...]], schema: StructType) -> pa.RecordBatch:
     """Rows as an Arrow batch of a schema."""
-    types = {"binary": pa.binary(), "string": pa.string(), "bigint": pa.int64(), "boolean": pa.bool_()}
+    types = {
+        "binary": pa.binary(),
+        "string": pa.string(),
+        "bigint": pa.int64(),
+        "double": pa.float64(),
+        "boolean": pa.bool_(),
+    }
     columns = zip(*rows, strict=True)
     arrays = [
         pa.array(values, types[field.dataType.simpleString()])
         for values, field in zip(columns, schema, strict=True)
     ]
     return pa.RecordBatch.from_arrays(arrays, names=schema.names)
+
+
+def batches_of(rows: Iterable[tuple[object, ...]], schema: StructType) -> Iterator[pa.RecordBatch]:
+    """Rows whose last value is an image's bytes, or null, in batches of about :data:`BATCH_BYTES`."""
+    waiting: list[tuple[object, ...]] = []
+    held = 0
+    for row in rows:
+        waiting.append(row)
+        held += len(row[-1]) if isinstance(row[-1], bytes) else 0
+        if held >= BATCH_BYTES:
+            yield batch_of(waiting, schema)
+            waiting, held = [], 0
+    if waiting:
+        yield batch_of(waiting, schema)

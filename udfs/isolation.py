@@ -49,9 +49,7 @@ class Isolated(Generic[V, R]):
         """One result a value, in order; :class:`Died` for those that ended the child."""
         done = 0
         while done < len(values):
-            n_worked = mmap.mmap(
-                -1, 1
-            )  # shared with the child: how many of the results to be sent next it has
+            n_worked = mmap.mmap(-1, 1)  # of the results to be sent next, those that the child has; shared
             receiver, sender = multiprocessing.Pipe(duplex=False)
             child = multiprocessing.get_context("fork").Process(
                 target=self._serve, args=(values[done:], receiver, sender, n_worked), daemon=True

@@ -5,7 +5,13 @@ from __future__ import annotations
 import datetime as dt
 
 from synlake.contract import conform
-from synlake.methods.retrieval import found_by_search, to_downloads, to_searches, url_candidates
+from synlake.methods.retrieval import (
+    best_downloads,
+    found_by_search,
+    to_downloads,
+    to_searches,
+    url_candidates,
+)
 from synlake.schemas import TABLES
 from synlake.udfs.fetch import _FETCHED
 from synlake.udfs.search import _ASKED
@@ -28,5 +34,5 @@ def test_downloads_fit_their_tables(spark):
     fetched = nothing(spark, _FETCHED)
     downloads = conform(to_downloads(fetched), TABLES["downloads"])
     records, synsets = (nothing(spark, TABLES[name].schema) for name in ("search_results", "synsets"))
-    rows = url_candidates(records, synsets, downloads, source="urls", retrieved_at=NOW)
+    rows = url_candidates(records, synsets, best_downloads(downloads), source="urls", retrieved_at=NOW)
     assert conform(rows, TABLES["candidates"]).columns == TABLES["candidates"].schema.names

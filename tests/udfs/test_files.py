@@ -7,7 +7,7 @@ import pytest
 from rows import as_dicts
 
 from synlake.errors import InputError
-from synlake.udfs import contents
+from synlake.udfs import files
 from synlake.udfs.contents import Opening, hash_files, read_files
 from synlake.udfs.files import find_files, synset_in
 
@@ -102,7 +102,7 @@ def test_bytes_that_changed_since_they_were_hashed_are_not_stored(spark, tree):
 
 
 def test_reading_holds_a_batch_at_a_time(spark, tree, monkeypatch):
-    monkeypatch.setattr(contents, "BATCH_BYTES", 10)
+    monkeypatch.setattr(files, "BATCH_BYTES", 10)
     hashed = hashed_tree(spark, tree).withColumnRenamed("sha256", "image_id")
     assert read_files(hashed, Opening(max_bytes=1000)).count() == 11
 
