@@ -150,7 +150,7 @@ def test_a_version_that_is_not_there_is_said(filled):
 
 @pytest.mark.parametrize(
     ("name", "column", "comment"),
-    [("pool", "is_kept", "goes on to the crowd"), ("r1_0.images", "split", "train, val or test")],
+    [("pool", "is_kept", "goes on to the crowd"), ("r1_0.images", "split", "train, val, test or holdout")],
 )
 def test_comments_are_seen_in_tables_and_views(filled, name, column, comment):
     views.register(filled, name)
