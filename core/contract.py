@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -27,35 +30,56 @@ def conform(df: DataFrame, table: Table) -> DataFrame:
 
 
 def check(df: DataFrame, table: Table) -> int:
-    """Count the rows of ``df``; raise :class:`ContractError` where keys or rules are broken. One pass."""
-    broken: list[Column] = [~F.coalesce(F.expr(rule), F.lit(False)) for rule in table.rules.values()]
+    """Count the rows of ``df``; raise :class:`ContractError` where keys or rules are broken. One pass.
+
+    Keys are compared by a hash of 64 bits, which is much narrower than most; only where something is wrong, or two
+    hashes are equal by chance, is a second pass made, by the keys themselves.
+    """
+    flags = _flags(table)
+    is_broken = reduce(Column.__or__, flags.values())
+    totals = (
+        df.groupBy(F.xxhash64(*table.key))
+        .agg(F.count(F.lit(1)).alias("n"), F.max(is_broken).alias("is_broken"))
+        .agg(
+            F.coalesce(F.sum("n"), F.lit(0)).alias("n"),
+            F.max("n").alias("most"),
+            F.max("is_broken").alias("is_broken"),
+        )
+        .first()
+    )
+    assert totals is not None  # an aggregate without groups has one row
+    if totals["n"] and (totals["is_broken"] or totals["most"] > 1):
+        faults = _faults(df, table, flags)
+        if faults:
+            raise ContractError(table.name, faults)
+    return int(totals["n"])
+
+
+def _flags(table: Table) -> dict[str, Column]:
+    """What can be wrong with a row by itself."""
     missing: Column = F.lit(False)
     for field in table.schema:
         if not field.nullable:
             missing = missing | F.col(field.name).isNull()
-    flags = {"a column that is never null is null": missing, **dict(zip(table.rules, broken, strict=True))}
-    names = [f"_f{i}" for i in range(len(flags))]
+    broken = {title: ~F.coalesce(F.expr(rule), F.lit(False)) for title, rule in table.rules.items()}
+    return {"a column that is never null is null": missing, **broken}
+
+
+def _faults(df: DataFrame, table: Table, flags: Mapping[str, Column]) -> list[str]:
+    """What is wrong, with the number of keys and a few of them."""
     by_key = df.groupBy(*table.key).agg(
-        F.count(F.lit(1)).alias("_n"),
-        *(F.max(flag.cast("int")).alias(name) for name, flag in zip(names, flags.values(), strict=True)),
+        (F.count(F.lit(1)) > 1).cast("int").alias("_dup"),
+        *(F.max(flag.cast("int")).alias(f"_f{i}") for i, flag in enumerate(flags.values())),
     )
-    by_key = by_key.withColumn("_dup", (F.col("_n") > 1).cast("int"))
-    totals = by_key.agg(
-        F.coalesce(F.sum("_n"), F.lit(0)).alias("_n"),
-        *(F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in [*names, "_dup"]),
-    ).first()
+    titles = {f"_f{i}": title for i, title in enumerate(flags)}
+    titles["_dup"] = f"the key ({', '.join(table.key)}) is not unique"
+    totals = by_key.agg(*(F.sum(name).alias(name) for name in titles)).first()
     assert totals is not None  # an aggregate without groups has one row
-    titles = dict(
-        zip([*names, "_dup"], [*flags, f"the key ({', '.join(table.key)}) is not unique"], strict=True)
-    )
-    faults = [
+    return [
         f"{title}: {totals[name]} keys, such as {_sample(by_key, table, name)}"
         for name, title in titles.items()
         if totals[name]
     ]
-    if faults:
-        raise ContractError(table.name, faults)
-    return int(totals["_n"])
 
 
 def _sample(by_key: DataFrame, table: Table, flag: str) -> str:
