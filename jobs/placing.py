@@ -19,7 +19,7 @@ from synlake.methods.near_groups import (
     near_secret,
     with_groups,
 )
-from synlake.methods.splits import SECRET, assign_splits, fixed_splits
+from synlake.methods.splits import SECRET, assign_splits, fixed_splits, shared_groups, with_fixed
 from synlake.schemas import TABLES
 from synlake.spread import held
 from synlake.tables import Warehouse
@@ -56,13 +56,20 @@ def placed(
         if earlier is not None and secret is not None:
             near = None if pairs is None else near_secret(taken, secret, pairs)
             fixed = fixed_splits(earlier, near)
+        grouped = with_fixed(grouped, fixed)
+        if fixed is not None:
+            grouped = stack.enter_context(
+                held(grouped)
+            )  # a join of all earlier images, and read more than once
+        shared = stack.enter_context(held(shared_groups(grouped)))
+        shared.count()
         split = assign_splits(
             grouped,
+            shared,
             n_val=settings.n_val,
             n_test=settings.n_test,
             n_holdout=settings.n_holdout,
             seed=settings.seed,
-            fixed=fixed,
         )
         columns = {"release": F.lit(settings.release), "label": F.col("synset_id")}
         rows = split.withColumns(columns).select(*TABLES["release_images"].schema.names)

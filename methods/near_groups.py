@@ -67,10 +67,12 @@ def duplicate_edges(images: DataFrame) -> DataFrame:
 
 
 def with_groups(images: DataFrame, edges: DataFrame, *, n_edges: int) -> DataFrame:
-    """Add ``group_id``: images joined by ``edges`` are one group, named by its least image_id."""
+    """Add ``group_id`` and ``is_alone``: images joined by ``edges`` are one group, named by its least image_id."""
     if not n_edges:
-        return images.withColumn("group_id", F.col("image_id"))
+        return images.withColumns({"group_id": F.col("image_id"), "is_alone": F.lit(True)})
     groups = connected_components(edges, n_edges=n_edges).select(F.col("id").alias("image_id"), "component")
     return images.join(groups, on="image_id", how="left").select(
-        *images.columns, F.coalesce("component", "image_id").alias("group_id")
+        *images.columns,
+        F.coalesce("component", "image_id").alias("group_id"),
+        F.col("component").isNull().alias("is_alone"),
     )

@@ -16,60 +16,58 @@ SECRET = ("holdout", "test")
 
 
 def assign_splits(
-    images: DataFrame,
-    *,
-    n_val: int,
-    n_test: int,
-    seed: int,
-    n_holdout: int = 0,
-    fixed: DataFrame | None = None,
+    images: DataFrame, shared: DataFrame, *, n_val: int, n_test: int, seed: int, n_holdout: int = 0
 ) -> DataFrame:
-    """Add ``split`` to rows with ``image_id, synset_id, group_id``.
+    """Add ``split`` to rows with ``image_id, synset_id, group_id, is_alone, fixed_split``.
 
     Groups of a class stand in the order of a seeded hash; the first make up ``n_test`` images, the next
     ``n_val``, the next ``n_holdout``, the rest is train. Where these would be more than half of a class, all
     shrink in proportion. A group with images of several classes is placed by the class that comes first in
     id order, and goes whole to where that class puts it.
 
-    ``fixed`` has the ``image_id, split`` that earlier releases gave. A group with a fixed image stays in its
-    split (the first of :data:`PRECEDENCE` where its images had several), and counts against the size of that
-    split; only the others are placed by hash.
+    ``fixed_split`` is what earlier releases gave an image (:func:`with_fixed`). A group with such an image stays
+    in its split (the first of :data:`PRECEDENCE` where its images had several), and counts against the size of
+    that split; only the others are placed by hash.
 
-    Only groups are put in order, not their images, so what is sorted is narrow. ``images`` is read three times;
-    the caller holds it where it is dear.
+    An image's group is held against where the splits of its class end, so that images are neither sorted nor
+    shuffled. ``images`` is read four times; the caller holds it where it is dear. ``shared`` are the rows of
+    :func:`shared_groups`: mostly few, and where the caller holds them Spark knows it.
     """
     wanted = {"test": n_test, "val": n_val, "holdout": n_holdout}
-    groups = _groups(images, fixed)
-    order = Window.partitionBy("_home").orderBy(
-        F.col("_fixed").isNotNull(), F.xxhash64("group_id", F.lit(seed)), "group_id"
+    alone = images.where("is_alone").select(
+        "group_id", F.col("synset_id").alias("_home"), F.lit(1).alias("_n"), _place().alias("_fixed")
     )
-    before = F.sum("_n").over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow)) - F.col("_n")
-    placed = (
-        groups.withColumn("_before", before)
-        .join(F.broadcast(_classes(images, None if fixed is None else groups)), on="_home")
-        .select("group_id", _placed(wanted).alias("split"))
+    groups = alone.unionByName(shared)
+    ends = _ends(groups, _classes(images, groups), wanted, seed)
+    split = F.get(_order(), F.coalesce("_fixed", _place()) - 1)
+    for name in wanted:
+        split = F.coalesce(split, F.when(_turn(seed) <= F.col(_end(name)), F.lit(name)))
+    return (
+        images.join(shared.drop("_n"), on="group_id", how="left")
+        .withColumn("_home", F.coalesce("_home", "synset_id"))
+        .join(F.broadcast(ends), on="_home", how="left")
+        .select(*images.columns, F.coalesce(split, F.lit("train")).alias("split"))
     )
-    return images.join(placed, on="group_id").select(*images.columns, "split")
 
 
-def _groups(images: DataFrame, fixed: DataFrame | None) -> DataFrame:
-    """One row a group: ``group_id``, ``_home`` class, ``_n`` images of that class.
+def with_fixed(images: DataFrame, fixed: DataFrame | None) -> DataFrame:
+    """Add ``fixed_split``, from the ``image_id, split`` that earlier releases gave; null where none did."""
+    if fixed is None:
+        return images.withColumn("fixed_split", F.lit(None).cast("string"))
+    place = F.min(F.array_position(_order(), F.col("split")).cast("int"))
+    first = fixed.groupBy("image_id").agg(F.get(_order(), place - 1).alias("fixed_split"))
+    return images.join(first, on="image_id", how="left").select(*images.columns, "fixed_split")
+
+
+def shared_groups(images: DataFrame) -> DataFrame:
+    """One row a group that is not ``is_alone``: ``group_id``, ``_home`` class, ``_n`` images of that class.
 
     ``_fixed`` is where in :data:`PRECEDENCE` the split is that an earlier release gave; null where it is new.
     """
-    keys = images.select("group_id", "synset_id", "image_id")
-    rows = keys.withColumn("_place", F.lit(None).cast("int"))
-    if fixed is not None:
-        order = F.array(*(F.lit(split) for split in PRECEDENCE))
-        places = fixed.groupBy("image_id").agg(
-            F.min(F.array_position(order, F.col("split")).cast("int")).alias("_place")
-        )
-        rows = keys.join(places, on="image_id", how="left")
-    # Rows of a group are together then for both aggregations: one shuffle, not two.
     by_class = (
-        rows.repartition("group_id")
+        images.where("NOT is_alone")
         .groupBy("group_id", "synset_id")
-        .agg(F.count(F.lit(1)).alias("_n"), F.min("_place").alias("_place"))
+        .agg(F.count(F.lit(1)).cast("int").alias("_n"), F.min(_place()).alias("_place"))
     )
     first = F.min(F.struct("synset_id", "_n"))
     found = by_class.groupBy("group_id").agg(first.alias("_first"), F.min("_place").alias("_fixed"))
@@ -78,11 +76,49 @@ def _groups(images: DataFrame, fixed: DataFrame | None) -> DataFrame:
     )
 
 
-def _classes(images: DataFrame, groups: DataFrame | None) -> DataFrame:
+def _order() -> Column:
+    return F.array(*(F.lit(split) for split in PRECEDENCE))
+
+
+def _place() -> Column:
+    """Where ``fixed_split`` is in :data:`PRECEDENCE`, from 1; null where there is none."""
+    return F.array_position(_order(), F.col("fixed_split")).cast("int")
+
+
+def _turn(seed: int) -> Column:
+    """What puts the groups of a class in order."""
+    return F.struct(F.xxhash64("group_id", F.lit(seed)).alias("hash"), "group_id")
+
+
+def _end(split: str) -> str:
+    return f"_end_{split}"
+
+
+def _ends(groups: DataFrame, classes: DataFrame, wanted: Mapping[str, int], seed: int) -> DataFrame:
+    """One row a class with new groups: ``_home``, and the turn of the last group of each split; null: of none.
+
+    A split ends with the first group that fills it, and each later one begins there. As every group has an image,
+    of a class no more groups are looked at than the splits have images.
+    """
+    order = Window.partitionBy("_home").orderBy("_turn")
+    heads = (
+        groups.where("_fixed IS NULL")
+        .select("_home", "_n", _turn(seed).alias("_turn"))
+        .withColumn("_rank", F.row_number().over(order))
+        .where(F.col("_rank") <= sum(wanted.values()))
+    )
+    before = F.sum("_n").over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow)) - F.col("_n")
+    end, ends = F.lit(0), []
+    for name, n in wanted.items():
+        end = end + _left(n, name, sum(wanted.values()))
+        ends.append(F.max(F.when(F.col("_before") < end, F.col("_turn"))).alias(_end(name)))
+    with_sizes = heads.withColumn("_before", before).join(F.broadcast(classes), on="_home")
+    return with_sizes.groupBy("_home").agg(*ends)
+
+
+def _classes(images: DataFrame, groups: DataFrame) -> DataFrame:
     """One row a class: ``_home``, its size ``_n_class``, and how many of it earlier releases put in each split."""
     sizes = images.groupBy(F.col("synset_id").alias("_home")).agg(F.count(F.lit(1)).alias("_n_class"))
-    if groups is None:
-        return sizes.withColumns({_there(split): F.lit(0) for split in PRECEDENCE})
     places = enumerate(PRECEDENCE, start=1)
     there = (
         groups.where("_fixed IS NOT NULL")
@@ -96,16 +132,6 @@ def _there(split: str) -> str:
     return f"_there_{split}"
 
 
-def _placed(wanted: Mapping[str, int]) -> Column:
-    """The split that earlier releases gave, or the one whose share of the class ``_before`` images end in."""
-    order = F.array(*(F.lit(split) for split in PRECEDENCE))
-    split, end = F.get(order, F.col("_fixed") - 1), F.lit(0)
-    for name, n in wanted.items():
-        end = end + _left(n, name, sum(wanted.values()))
-        split = F.coalesce(split, F.when(F.col("_before") < end, F.lit(name)))
-    return F.coalesce(split, F.lit("train"))
-
-
 def _left(n: int, split: str, n_held_out: int) -> Column:
     """How many of ``n`` images are to be found yet, beside those that earlier releases put there."""
     share = F.floor(F.col("_n_class") * (MAX_HELD_OUT * n / max(1, n_held_out)))
@@ -113,7 +139,7 @@ def _left(n: int, split: str, n_held_out: int) -> Column:
 
 
 def fixed_splits(earlier: DataFrame, near: DataFrame | None = None) -> DataFrame:
-    """``image_id, split`` for :func:`assign_splits`: what ``earlier`` releases gave, and what is ``near``.
+    """``image_id, split`` for :func:`with_fixed`: what ``earlier`` releases gave, and what is ``near``.
 
     ``near`` has ``image_id, split`` of images near one that was ever in a split of :data:`SECRET`. A new one
     is of that split too: as train it would give the answer away.

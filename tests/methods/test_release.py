@@ -11,7 +11,7 @@ from synlake.methods.checksum import content_checksum
 from synlake.methods.components import connected_components
 from synlake.methods.near_groups import duplicate_edges, with_groups
 from synlake.methods.release import decided_labels, judge_pool
-from synlake.methods.splits import assign_splits
+from synlake.methods.splits import assign_splits, shared_groups, with_fixed
 
 NODES = st.integers(0, 12).map(lambda i: f"i{i:02}")
 
@@ -36,8 +36,11 @@ def test_a_long_chain_is_one_component(spark):
     assert found.count() == 61
 
 
-def images(spark, given):
-    return spark.createDataFrame(given, "image_id string, synset_id string, group_id string")
+def splits(spark, given, **sizes):
+    """The rows of ``given`` (image, class, group) with their split; a group that has its image's name is alone."""
+    df = spark.createDataFrame(given, "image_id string, synset_id string, group_id string")
+    df = with_fixed(df.withColumn("is_alone", F.expr("image_id = group_id")), None)
+    return assign_splits(df, shared_groups(df), **sizes)
 
 
 @settings(max_examples=4)
@@ -47,8 +50,8 @@ def images(spark, given):
     st.integers(0, 6),
 )
 def test_no_group_is_in_two_splits_and_every_image_in_one(spark, given, n_val, n_test):
-    df = images(spark, [(f"i{k:02}", synset, f"g{group:02}") for k, (synset, group) in enumerate(given)])
-    found = as_dicts(assign_splits(df, n_val=n_val, n_test=n_test, seed=1))
+    rows = [(f"i{k:02}", synset, f"g{group:02}") for k, (synset, group) in enumerate(given)]
+    found = as_dicts(splits(spark, rows, n_val=n_val, n_test=n_test, seed=1))
     assert sorted(row["image_id"] for row in found) == sorted(f"i{k:02}" for k in range(len(given)))
     by_group = {}
     for row in found:
@@ -61,22 +64,22 @@ def test_no_group_is_in_two_splits_and_every_image_in_one(spark, given, n_val, n
     ("n", "val", "test"), [(1000, 50, 100), (300, 50, 100), (30, 5, 10), (2, 0, 0), (1, 0, 0)]
 )
 def test_sizes_are_exact_where_groups_are_single_images(spark, n, val, test):
-    df = images(spark, [(f"i{k}", "n1", f"i{k}") for k in range(n)])
-    counts = dict(assign_splits(df, n_val=50, n_test=100, seed=3).groupBy("split").count().collect())
+    rows = [(f"i{k}", "n1", f"i{k}") for k in range(n)]
+    counts = dict(splits(spark, rows, n_val=50, n_test=100, seed=3).groupBy("split").count().collect())
     assert (counts.get("val", 0), counts.get("test", 0)) == (val, test)
     assert counts.get("train", 0) == n - val - test
 
 
 def test_the_seed_decides(spark):
-    df = images(spark, [(f"i{k}", "n1", f"i{k}") for k in range(40)])
-    splits = [
+    rows = [(f"i{k}", "n1", f"i{k}") for k in range(40)]
+    tests = [
         frozenset(
             r["image_id"]
-            for r in assign_splits(df, n_val=0, n_test=10, seed=s).where("split = 'test'").collect()
+            for r in splits(spark, rows, n_val=0, n_test=10, seed=s).where("split = 'test'").collect()
         )
         for s in (1, 1, 2)
     ]
-    assert splits[0] == splits[1] != splits[2]
+    assert tests[0] == tests[1] != tests[2]
 
 
 ROWS = st.lists(st.tuples(st.text("ab,\n|", max_size=3), st.one_of(st.none(), st.floats(0, 1))), max_size=8)

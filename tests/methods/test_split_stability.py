@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from rows import as_dicts
 
 from synlake.methods.near_groups import edges_of, hashes_to_group, near_pairs_of, near_secret, with_groups
-from synlake.methods.splits import PRECEDENCE, SECRET, assign_splits, fixed_splits
+from synlake.methods.splits import PRECEDENCE, SECRET, assign_splits, fixed_splits, shared_groups, with_fixed
 
 IMAGES = "image_id string, synset_id string, phash long, duplicate_of string"
 EARLIER = "image_id string, split string, phash long"
@@ -55,7 +55,8 @@ def freeze(spark, worlds, at, earlier):
     pairs = near_pairs_of(images.select("phash"), secret, n_images=1000, tau=TAU).localCheckpoint()
     grouped = with_groups(images, edges_of(images, pairs, hashes_to_group(images, pairs)), n_edges=len(rows))
     fixed = fixed_splits(known, near_secret(images, secret, pairs))
-    found = as_dicts(assign_splits(grouped, n_val=1, n_test=2, n_holdout=1, seed=1, fixed=fixed))
+    grouped = with_fixed(grouped, fixed)
+    found = as_dicts(assign_splits(grouped, shared_groups(grouped), n_val=1, n_test=2, n_holdout=1, seed=1))
     assert sorted((r["image_id"], r["synset_id"]) for r in found) == sorted(r[:2] for r in rows)
     return rows, {r["image_id"]: r["split"] for r in found}, {r["image_id"]: r["group_id"] for r in found}
 
@@ -111,10 +112,12 @@ def test_over_growth_removal_and_regrouping_nothing_secret_is_trained_on(spark, 
 
 def simple(spark, n, earlier=()):
     images = spark.createDataFrame(
-        [(f"i{k}", "a", f"i{k}") for k in range(n)], "image_id string, synset_id string, group_id string"
+        [(f"i{k}", "a", f"i{k}", True) for k in range(n)],
+        "image_id string, synset_id string, group_id string, is_alone boolean",
     )
     fixed = spark.createDataFrame(list(earlier), "image_id string, split string")
-    rows = as_dicts(assign_splits(images, n_val=2, n_test=3, n_holdout=1, seed=1, fixed=fixed))
+    images = with_fixed(images, fixed)
+    rows = as_dicts(assign_splits(images, shared_groups(images), n_val=2, n_test=3, n_holdout=1, seed=1))
     return {row["image_id"]: row["split"] for row in rows}
 
 
