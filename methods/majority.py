@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 
@@ -29,22 +29,32 @@ def majority_vote(votes: DataFrame, *, min_confidence: float) -> DataFrame:
 def vote_counts(votes: DataFrame) -> DataFrame:
     """One row an item: the top label, its share as ``confidence``, all shares as ``posterior``, ``n_votes``
     and ``is_tie``.
+
+    An item's votes come together once, as a list, and are counted there: counting them by label first would be a
+    second aggregation of almost as many rows.
     """
-    counts = votes.groupBy("item_id", "answer").agg(F.count(F.lit(1)).alias("n"))
-    items = counts.groupBy("item_id").agg(
-        F.sum("n").alias("n_votes"),
-        F.max("n").alias("n_top"),
-        F.min_by("answer", F.struct(-F.col("n"), F.col("answer"))).alias("label"),
-        F.sort_array(F.collect_list(F.struct("answer", "n"))).alias(
-            "by_label"
-        ),  # as long as there are labels
+    items = votes.groupBy("item_id").agg(F.sort_array(F.collect_list("answer")).alias("answers"))
+    items = items.select(
+        "item_id", F.size("answers").cast("long").alias("n_votes"), _by_label().alias("by_label")
     )
+    items = items.withColumn("n_top", F.array_max(F.transform("by_label", lambda one: one["n"])))
+    items = items.withColumn("top", F.filter("by_label", lambda one: one["n"] == F.col("n_top")))
     shares = F.transform("by_label", lambda one: F.struct(one["answer"], one["n"] / F.col("n_votes")))
     return items.select(
         "item_id",
-        "label",
+        F.col("top")[0]["answer"].alias("label"),
         (F.col("n_top") / F.col("n_votes")).alias("confidence"),
         F.map_from_entries(shares).alias("posterior"),
         "n_votes",
-        (F.size(F.filter("by_label", lambda one: one["n"] == F.col("n_top"))) > 1).alias("is_tie"),
+        (F.size("top") > 1).alias("is_tie"),
     )
+
+
+def _by_label() -> Column:
+    """(answer, n) of each label in ``answers``, by label."""
+
+    def counted(label: Column) -> Column:
+        n = F.size(F.filter("answers", lambda answer: answer == label))
+        return F.struct(label.alias("answer"), n.alias("n"))
+
+    return F.transform(F.array_distinct("answers"), counted)
