@@ -28,11 +28,23 @@ _FOR_FEW_ROWS = {
 @contextmanager
 def held(df: DataFrame) -> Iterator[DataFrame]:
     """``df`` kept on the executors' disks while the block runs, where it is used more than once."""
-    df = df.persist(StorageLevel.DISK_ONLY)
+    df = _without_plan(df).persist(StorageLevel.DISK_ONLY)
     try:
         yield df
     finally:
         df.unpersist()
+
+
+def _without_plan(df: DataFrame) -> DataFrame:
+    """The same rows, from a plan of one node; what precedes the last stage of ``df`` is computed now.
+
+    Spark describes the whole plan of each query to its listeners, again after every stage, and a held table by the
+    plan that it is made by. Where held tables are made of held tables, several times over, these descriptions grew to
+    50 MB, and most of a freeze's time went into them.
+    """
+    session = df.sparkSession._jsparkSession
+    rows = df._jdf.queryExecution().toRdd()
+    return DataFrame(session.internalCreateDataFrame(rows, df._jdf.schema(), False), df.sparkSession)
 
 
 @contextmanager
