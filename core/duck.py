@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -69,7 +70,12 @@ def ask(connection: Any, statement: str) -> tuple[list[str], Iterator[Any]]:
         result = connection.execute(travelling(statement))
     except duckdb.Error as error:
         raise InputError(f"SQL: {str(error).splitlines()[0]}") from None
-    return [column[0] for column in result.description], iter(result.fetchone, None)
+    return [column[0] for column in result.description], map(_as_spark, iter(result.fetchone, None))
+
+
+def _as_spark(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row with its times as Spark has them: UTC, which is not said of each."""
+    return tuple(value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value for value in row)
 
 
 def travelling(statement: str) -> str:
@@ -119,6 +125,9 @@ def _dataset(root: str, name: str, travel: re.Match[str] | None = None) -> Any:
 
 def _make_functions(connection: Any, root: str, words: set[str]) -> None:
     connection.execute(f"CREATE MACRO hamming(a, b) AS {HAMMING['duckdb']}")
+    # Functions of Spark that DuckDB does not have, or that give null there where nothing is counted.
+    connection.execute("CREATE MACRO count_if(is_so) AS count(*) FILTER (WHERE is_so)")
+    connection.execute("CREATE MACRO try_divide(a, b) AS CASE WHEN b <> 0 THEN a / b END")
     if "phash" in words:
         connection.create_function("phash", phash_of, ["BLOB"], "BIGINT", null_handling="special")
     if "is_a" in words:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 #: Hamming distance of two hashes, in bits: an expression in either engine's own functions.
-HAMMING = {"spark": "CAST(bit_count(a ^ b) AS INT)", "duckdb": "CAST(bit_count(xor(a, b)) AS INTEGER)"}
+HAMMING = {
+    "spark": "CAST(bit_count(a ^ b) AS INT)",
+    "duckdb": "CAST(bit_count(xor(a::BIGINT, b::BIGINT)) AS INTEGER)",
+}
 
 
 def phash_of(content: bytes | None) -> int | None:
