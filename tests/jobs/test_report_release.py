@@ -127,6 +127,7 @@ def cells(page: str, section: str) -> list[list[str]]:
     ]
 
 
+@pytest.mark.slow
 def test_it_says_what_was_frozen_whatever_came_later(frozen, tmp_path):
     (tmp_path / "regions.csv").write_text("country,region,target_share\nus,America,0.25\nKE,Africa,0.5\n")
     (tmp_path / "boxes.csv").write_text(
@@ -158,6 +159,7 @@ def test_it_says_what_was_frozen_whatever_came_later(frozen, tmp_path):
     assert report(frozen, tmp_path, **given) == page
 
 
+@pytest.mark.slow
 def test_a_version_that_was_vacuumed_is_said_to_be_gone(frozen, tmp_path):
     tables.overwrite(
         frozen, "pool", rows(frozen.spark, "pool", {"image_id": "z", "synset_id": CAT, "is_kept": True})

@@ -19,8 +19,8 @@ from synlake.udfs.spool import Spool
 LIMITS = Limits(
     max_bytes=200_000,
     connect_seconds=1,
-    stall_seconds=0.6,
-    total_seconds=2,
+    stall_seconds=1,
+    total_seconds=4,
     max_attempts=2,
     backoff_seconds=0.02,
     max_wait_seconds=2,
