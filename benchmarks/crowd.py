@@ -43,7 +43,7 @@ def simulate(path: Path, n_votes: int, *, seed: int = 7) -> None:
     )
 
 
-def run_crowd_kit(path: Path, out: Path, method: str, n_rounds: int) -> None:
+def run_crowd_kit(path: Path, out: Path, method: str, n_rounds: int, _memory: str) -> None:
     from crowdkit.aggregation import DawidSkene, MajorityVote
 
     votes = pd.read_csv(path, dtype={"task": str, "worker": str, "label": str})
@@ -51,19 +51,19 @@ def run_crowd_kit(path: Path, out: Path, method: str, n_rounds: int) -> None:
     peer.fit_predict(votes).rename("label").rename_axis("item_id").reset_index().to_parquet(out)
 
 
-def run_synlake(path: Path, out: Path, method: str, n_rounds: int) -> None:
-    from synlake.methods.aggregation import Rule, aggregated
-    from synlake.session import open_session
+def run_synlake(path: Path, out: Path, method: str, n_rounds: int, memory: str) -> None:
+    from common import session
 
-    spark = open_session("bench crowd")
-    schema = "item_id string, worker_id string, answer string"
-    votes = spark.read.csv(str(path), header=True, enforceSchema=True, schema=schema)
-    gold = spark.createDataFrame([], "item_id string, expected_answer string")
-    # A tolerance of zero never holds while the objective rises: all rounds are made.
-    with aggregated(votes, gold, Rule(method, max_rounds=n_rounds, tolerance=0.0)) as found:
-        found.items.drop("posterior").write.mode("overwrite").parquet(str(out))
-        assert len(found.objective) in (0, n_rounds)
-    spark.stop()
+    from synlake.methods.aggregation import Rule, aggregated
+
+    with session(memory=memory) as spark:
+        schema = "item_id string, worker_id string, answer string"
+        votes = spark.read.csv(str(path), header=True, enforceSchema=True, schema=schema)
+        gold = spark.createDataFrame([], "item_id string, expected_answer string")
+        # A tolerance of zero never holds while the objective rises: all rounds are made.
+        with aggregated(votes, gold, Rule(method, max_rounds=n_rounds, tolerance=0.0)) as found:
+            found.items.drop("posterior").write.mode("overwrite").parquet(str(out))
+            assert len(found.objective) in (0, n_rounds)
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,11 @@ class Measured:
     accuracy: float
 
 
-def measure(program: str, path: Path, method: str, n_rounds: int) -> Measured:
+def measure(program: str, path: Path, method: str, n_rounds: int, memory: str) -> Measured:
     """One program on one file, in a process tree of its own."""
     out = path.with_suffix(f".{program}.labels")
-    command = [sys.executable, __file__, "--child", program, str(path), str(out), method, str(n_rounds)]
+    child_of = [sys.executable, __file__, "--child", program]
+    command = [*child_of, str(path), str(out), method, str(n_rounds), memory]
     start, peak, ticks = time.monotonic(), 0.0, dict[int, int]()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while child.poll() is None:
@@ -139,6 +140,7 @@ def main() -> None:
     parser.add_argument("--votes", default="1000000,10000000", help="how many, separated by commas")
     parser.add_argument("--methods", default="dawid_skene,majority")
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--memory", default="4g", help="what synlake's JVM may take")
     parser.add_argument(
         "--alone", action="store_true", help="synlake only, where crowd-kit would take too long"
     )
@@ -153,7 +155,7 @@ def main() -> None:
             for method in options.methods.split(","):
                 found = {}
                 for program in programs:
-                    found[program] = one = measure(program, path, method, options.rounds)
+                    found[program] = one = measure(program, path, method, options.rounds, options.memory)
                     print(
                         f"{method:12} {n_votes:<9} {program:10} {one.seconds:7.1f}  {one.cpu:7.1f}"
                         f"  {one.peak_mib:8.0f}  {one.accuracy:.4f}",
@@ -172,6 +174,6 @@ def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         run = {"synlake": run_synlake, "crowd-kit": run_crowd_kit}[sys.argv[2]]
-        run(Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5], int(sys.argv[6]))
+        run(Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5], int(sys.argv[6]), sys.argv[7])
     else:
         main()
