@@ -78,6 +78,7 @@ def test_shards_hold_the_same_images_and_the_same_bytes_each_time(frozen, tmp_pa
     assert shards_of(again) == shards_of(tmp_path / "a"), "both ways of writing give the same bytes"
 
 
+@pytest.mark.slow
 def test_a_killed_export_goes_on_and_finished_shards_are_not_written_again(frozen, tmp_path, monkeypatch):
     whole = shards_of(export(frozen, tmp_path / "whole", "webdataset"))
     target = tmp_path / "killed"

@@ -129,6 +129,7 @@ def test_negative_controls_are_known_ones_or_far_away_in_the_tree(planned):
         assert apart >= FAR, (task["synset_id"], donor)
 
 
+@pytest.mark.slow
 def test_classify_and_another_seed_and_the_first_plan_again(planned):
     """In one warehouse, one after the other; the last leaves it as it was."""
     warehouse, settings, _, tasks = planned
