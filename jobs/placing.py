@@ -58,11 +58,9 @@ def placed(
             fixed = fixed_splits(earlier, near)
         grouped = with_fixed(grouped, fixed)
         if fixed is not None:
-            grouped = stack.enter_context(
-                held(grouped)
-            )  # a join of all earlier images, and read more than once
+            grouped = stack.enter_context(held(grouped))  # else each use joins all earlier images
         shared = stack.enter_context(held(shared_groups(grouped)))
-        shared.count()
+        shared.count()  # mostly few too, as Spark knows from here on
         split = assign_splits(
             grouped,
             shared,

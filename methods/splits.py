@@ -18,16 +18,16 @@ SECRET = ("holdout", "test")
 def assign_splits(
     images: DataFrame, shared: DataFrame, *, n_val: int, n_test: int, seed: int, n_holdout: int = 0
 ) -> DataFrame:
-    """Add ``split`` to rows with ``image_id, synset_id, group_id, is_alone, fixed_split``.
+    """Add ``split`` to rows with ``image_id, synset_id, group_id, is_alone, fixed_place``.
 
     Groups of a class stand in the order of a seeded hash; the first make up ``n_test`` images, the next
     ``n_val``, the next ``n_holdout``, the rest is train. Where these would be more than half of a class, all
     shrink in proportion. A group with images of several classes is placed by the class that comes first in
     id order, and goes whole to where that class puts it.
 
-    ``fixed_split`` is what earlier releases gave an image (:func:`with_fixed`). A group with such an image stays
-    in its split (the first of :data:`PRECEDENCE` where its images had several), and counts against the size of
-    that split; only the others are placed by hash.
+    ``fixed_place`` says which split earlier releases gave an image (:func:`with_fixed`). A group with such an
+    image stays in that split (the first of :data:`PRECEDENCE` where its images had several), and counts against
+    the size of that split; only the others are placed by hash.
 
     An image's group is held against where the splits of its class end, so that images are neither sorted nor
     shuffled. ``images`` is read four times; the caller holds it where it is dear. ``shared`` are the rows of
@@ -35,11 +35,15 @@ def assign_splits(
     """
     wanted = {"test": n_test, "val": n_val, "holdout": n_holdout}
     alone = images.where("is_alone").select(
-        "group_id", F.col("synset_id").alias("_home"), F.lit(1).alias("_n"), _place().alias("_fixed")
+        "group_id",
+        F.col("synset_id").alias("_home"),
+        F.lit(1).alias("_n"),
+        F.col("fixed_place").alias("_fixed"),
     )
     groups = alone.unionByName(shared)
     ends = _ends(groups, _classes(images, groups), wanted, seed)
-    split = F.get(_order(), F.coalesce("_fixed", _place()) - 1)
+    order = F.array(*map(F.lit, PRECEDENCE))
+    split = F.get(order, F.coalesce("_fixed", "fixed_place") - 1)
     for name in wanted:
         split = F.coalesce(split, F.when(_turn(seed) <= F.col(_end(name)), F.lit(name)))
     return (
@@ -51,38 +55,33 @@ def assign_splits(
 
 
 def with_fixed(images: DataFrame, fixed: DataFrame | None) -> DataFrame:
-    """Add ``fixed_split``, from the ``image_id, split`` that earlier releases gave; null where none did."""
+    """Add ``fixed_place``: where in :data:`PRECEDENCE`, from 1, the split is that earlier releases gave an image.
+
+    ``fixed`` has their ``image_id, split``. Null where none gave one; the first where they gave several.
+    """
     if fixed is None:
-        return images.withColumn("fixed_split", F.lit(None).cast("string"))
-    place = F.min(F.array_position(_order(), F.col("split")).cast("int"))
-    first = fixed.groupBy("image_id").agg(F.get(_order(), place - 1).alias("fixed_split"))
-    return images.join(first, on="image_id", how="left").select(*images.columns, "fixed_split")
+        return images.withColumn("fixed_place", F.lit(None).cast("int"))
+    order = F.array(*map(F.lit, PRECEDENCE))
+    place = F.min(F.array_position(order, F.col("split")).cast("int"))
+    places = fixed.groupBy("image_id").agg(place.alias("fixed_place"))
+    return images.join(places, on="image_id", how="left").select(*images.columns, "fixed_place")
 
 
 def shared_groups(images: DataFrame) -> DataFrame:
     """One row a group that is not ``is_alone``: ``group_id``, ``_home`` class, ``_n`` images of that class.
 
-    ``_fixed`` is where in :data:`PRECEDENCE` the split is that an earlier release gave; null where it is new.
+    ``_fixed`` is the least ``fixed_place`` of its images; null where it is new.
     """
     by_class = (
         images.where("NOT is_alone")
         .groupBy("group_id", "synset_id")
-        .agg(F.count(F.lit(1)).cast("int").alias("_n"), F.min(_place()).alias("_place"))
+        .agg(F.count(F.lit(1)).cast("int").alias("_n"), F.min("fixed_place").alias("_place"))
     )
     first = F.min(F.struct("synset_id", "_n"))
     found = by_class.groupBy("group_id").agg(first.alias("_first"), F.min("_place").alias("_fixed"))
     return found.select(
         "group_id", F.col("_first.synset_id").alias("_home"), F.col("_first._n").alias("_n"), "_fixed"
     )
-
-
-def _order() -> Column:
-    return F.array(*(F.lit(split) for split in PRECEDENCE))
-
-
-def _place() -> Column:
-    """Where ``fixed_split`` is in :data:`PRECEDENCE`, from 1; null where there is none."""
-    return F.array_position(_order(), F.col("fixed_split")).cast("int")
 
 
 def _turn(seed: int) -> Column:
