@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import (
     BinaryType,
     BooleanType,
@@ -166,19 +167,10 @@ def is_image_name(name: bytes) -> bool:
 
 def batch_of(rows: list[tuple[object, ...]], schema: StructType) -> pa.RecordBatch:
     """Rows as an Arrow batch of a schema."""
-    types = {
-        "binary": pa.binary(),
-        "string": pa.string(),
-        "bigint": pa.int64(),
-        "double": pa.float64(),
-        "boolean": pa.bool_(),
-    }
+    wanted = to_arrow_schema(schema)
     columns = zip(*rows, strict=True)
-    arrays = [
-        pa.array(values, types[field.dataType.simpleString()])
-        for values, field in zip(columns, schema, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=schema.names)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, wanted, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=wanted)
 
 
 def batches_of(rows: Iterable[tuple[object, ...]], schema: StructType) -> Iterator[pa.RecordBatch]:
