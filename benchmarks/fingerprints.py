@@ -26,9 +26,9 @@ from common import cpu_seconds_of_tree, machine, scratch, session
 from PIL import Image
 from pyspark.sql import DataFrame, SparkSession
 
-from synlake.spread import wide_rows
+from synlake.spread import TASK_BYTES
 from synlake.udfs.decode import MODES, Limits, Wanted, decode
-from synlake.udfs.fingerprint import fingerprint
+from synlake.udfs.fingerprint import fingerprint_files
 from synlake.udfs.phash import phash
 
 WANTED = {
@@ -111,23 +111,27 @@ def loop_ms(paths: Sequence[Path], work: Callable[[Path], object]) -> float:
 def spark_ms(images: DataFrame, wanted: Wanted, n_images: int) -> float:
     """Milliseconds of all processors an image."""
     start = cpu_seconds_of_tree()
-    with wide_rows(images.sparkSession):
-        fingerprint(images, Limits(), wanted).write.format("noop").mode("overwrite").save()
+    hashed = fingerprint_files(images.sparkSession, images.inputFiles(), Limits(), wanted)
+    hashed.write.format("noop").mode("overwrite").save()
     return (cpu_seconds_of_tree() - start) / n_images * 1e3
 
 
 def stored(spark: SparkSession, paths: Sequence[Path], copies: int, folder: str) -> DataFrame:
-    """The files as a Delta table ``image_id, bytes``; ``copies`` rows each, since one job has a fixed cost."""
+    """The files as ingestion stores them, 128 MB together; ``copies`` rows each, since one job has a fixed cost."""
     contents = [path.read_bytes() for path in paths]
     rows = [(f"{hashlib.sha256(c).hexdigest()}-{k}", c) for k in range(copies) for c in contents]
-    for first in range(0, len(rows), 500):
-        part = spark.createDataFrame(rows[first : first + 500], "image_id STRING, bytes BINARY")
-        part.coalesce(1).write.format("delta").mode("append").save(folder)
+    a_file = TASK_BYTES * len(contents) // sum(map(len, contents))
+    for first in range(0, len(rows), a_file):
+        part = spark.createDataFrame(rows[first : first + a_file], "image_id STRING, bytes BINARY")
+        part.coalesce(1).write.format("delta").mode("append").option("compression", "none").save(folder)
     return spark.read.format("delta").load(folder)
 
 
 def check_same_answer(images: DataFrame, paths: Sequence[Path]) -> None:
-    found = fingerprint(images, Limits(), WANTED["exact, pHash only"]).select("image_id", "phash").collect()
+    hashed = fingerprint_files(
+        images.sparkSession, images.inputFiles(), Limits(), WANTED["exact, pHash only"]
+    )
+    found = hashed.select("image_id", "phash").collect()
     ours = {row["image_id"].split("-")[0]: row["phash"] for row in found}
     for path in paths:
         bits = str(imagehash.phash(Image.open(path)))

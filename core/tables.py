@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlparse
 
 from delta.tables import DeltaTable  # noqa: TID251 - this is that place
 from pyspark.sql import DataFrame, SparkSession
@@ -34,6 +35,11 @@ class Warehouse:
     pins: Mapping[str, int] = field(default_factory=dict)
     user_metadata: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether it has an address (``s3a://…``) rather than a folder: its files are then read by Spark only."""
+        return "://" in self.root
+
 
 def open_warehouse(spark: SparkSession, root: str, *, must_exist: bool = False) -> Warehouse:
     """The warehouse at ``root``; a local folder is made where it is missing.
@@ -41,8 +47,15 @@ def open_warehouse(spark: SparkSession, root: str, *, must_exist: bool = False) 
     Raises :class:`InputError` where it must exist and does not, :class:`EnvironmentFault` where it cannot
     be made or written. Who wrote a table is asked when it is first used.
     """
+    if root.startswith("file:"):
+        root = unquote(urlparse(root).path)
     if "://" not in root:
         root = os.path.abspath(root)
+    if re.search(r"[*?\[\]{}]", root):
+        raise InputError(
+            f"--warehouse {root}: Spark takes * ? [ ] {{ }} in a path for a pattern\n  next: choose another folder"
+        )
+    if "://" not in root:
         if must_exist and not os.path.isdir(root):
             raise InputError(
                 f"--warehouse {root}: no such folder\n  next: ./submit.sh demo --warehouse {root}"
@@ -59,7 +72,7 @@ def path(warehouse: Warehouse, table: str) -> str:
 
 def exists(warehouse: Warehouse, table: str) -> bool:
     """Whether the table has been written."""
-    if "://" not in warehouse.root and not os.path.isdir(f"{path(warehouse, table)}/_delta_log"):
+    if not warehouse.is_remote and not os.path.isdir(f"{path(warehouse, table)}/_delta_log"):
         return False  # the common case, without a round trip through the JVM
     return DeltaTable.isDeltaTable(warehouse.spark, path(warehouse, table))
 
@@ -97,19 +110,21 @@ def read_or_empty(warehouse: Warehouse, table: str) -> DataFrame:
     return read(warehouse, table)
 
 
-def read_files_with_new(warehouse: Warehouse, table: str, known: DataFrame) -> DataFrame:
-    """The data files of a table that have a row whose key is not in ``known``, whole; others are not read.
+def files_with_new(warehouse: Warehouse, table: str, known: DataFrame) -> list[str]:
+    """The data files of a table that have a row whose key is not in ``known``, as Spark names them.
 
     Compared are keys only, so that what is added to a table of images costs what is new, not what is there.
-    The driver holds the paths of these files.
     """
-    rows = read(warehouse, table)
     key = list(TABLES[table].key)
-    new = rows.select(*key, F.col("_metadata.file_path").alias("path")).join(known, on=key, how="left_anti")
-    paths = [unquote(row["path"]) for row in new.select("path").distinct().collect()]
-    if not paths:
-        return rows.limit(0)
-    return warehouse.spark.read.schema(rows.schema).parquet(*paths)
+    rows = read(warehouse, table).select(*key, F.col("_metadata.file_path").alias("path"))
+    new = rows.join(known, on=key, how="left_anti").select("path").distinct()
+    return [row["path"] for row in new.collect()]
+
+
+def read_files(warehouse: Warehouse, table: str, files: Sequence[str]) -> DataFrame:
+    """The rows of some data files of a table, named as :func:`files_with_new` names them."""
+    rows = read(warehouse, table)
+    return warehouse.spark.read.schema(rows.schema).parquet(*map(unquote, files)) if files else rows.limit(0)
 
 
 def locate(warehouse: Warehouse, table: str) -> DataFrame | None:
@@ -118,7 +133,7 @@ def locate(warehouse: Warehouse, table: str) -> DataFrame | None:
     For readers that go to a table's files themselves, since its rows are too big to be moved between tasks. The
     files are read as what they are, Parquet: of rows in a Delta table Spark tells no number.
     """
-    if "://" in warehouse.root:
+    if warehouse.is_remote:
         return None
     rows = read(warehouse, table)
     files = warehouse.spark.read.schema(rows.schema).parquet(*map(unquote, rows.inputFiles()))
@@ -265,6 +280,8 @@ def _save(warehouse: Warehouse, spec: Table, df: DataFrame, mode: str, options: 
         writer = writer.option("userMetadata", json.dumps(dict(warehouse.user_metadata), sort_keys=True))
     if spec.partition_by:
         writer = writer.partitionBy(*spec.partition_by)
+    if not spec.is_compressed:
+        writer = writer.option("compression", "none")
     writer.save(path(warehouse, spec.name))
 
 

@@ -52,7 +52,7 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Prepare images, run every stage with a simulated crowd, show what came of it."""
-    if "://" in warehouse.root:
+    if warehouse.is_remote:
         raise UsageError(f"--warehouse {warehouse.root}: demo wants a local folder")
     started = time.monotonic()
     planted = None if settings.images else _draw_pool(warehouse, settings)

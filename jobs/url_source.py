@@ -122,7 +122,7 @@ def _download(
     storing: Future[None] | None = None
     with held(todo) as urls, ThreadPoolExecutor(1) as storer:
         for batch in range(n_batches):
-            spool = None if "://" in now.root else f"{now.root}/_downloading/{batch}-of-{n_batches}"
+            spool = None if now.is_remote else f"{now.root}/_downloading/{batch}-of-{n_batches}"
             part = share_of(urls, batch, n_batches)
             with ExitStack() as stack:
                 fetched = stack.enter_context(held(fetch(part, limits=limits, n_tasks=n_tasks, spool=spool)))

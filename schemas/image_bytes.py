@@ -12,6 +12,7 @@ TABLE = Table(
     writer="ingest-images",
     key=("image_id",),
     is_append_only=True,
+    is_compressed=False,
     rules={"size_bytes is the length of bytes": "size_bytes = octet_length(bytes)"},
     schema=StructType(
         [

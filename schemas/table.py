@@ -14,7 +14,8 @@ class Table:
 
     ``key`` is unique and never null. ``rules`` maps what a rule says to a SQL expression that holds for
     every row. ``cluster_by`` columns decide the order of rows on disk, so that file statistics skip most
-    files when one synset or one image is asked for.
+    files when one synset or one image is asked for. ``is_compressed`` says whether Parquet compresses it: images are
+    compressed already.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Table:
     partition_by: tuple[str, ...] = ()
     cluster_by: tuple[str, ...] = ()
     is_append_only: bool = False
+    is_compressed: bool = True
 
 
 def column(name: str, data_type: DataType, comment: str, *, nullable: bool = False) -> StructField:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -165,7 +165,7 @@ def is_image_name(name: bytes) -> bool:
     return name.lower().endswith(tuple(ending.encode() for ending in IMAGE_ENDINGS))
 
 
-def batch_of(rows: list[tuple[object, ...]], schema: StructType) -> pa.RecordBatch:
+def batch_of(rows: Sequence[tuple[object, ...]], schema: StructType) -> pa.RecordBatch:
     """Rows as an Arrow batch of a schema."""
     wanted = to_arrow_schema(schema)
     columns = zip(*rows, strict=True)

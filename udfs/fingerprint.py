@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
 
+from synlake.udfs.data_files import images_in, row_groups
 from synlake.udfs.decode import Decoded, Limits, Wanted, decode
 from synlake.udfs.isolation import Died, Isolated
 from synlake.udfs.phash import phash
@@ -34,7 +36,6 @@ _ROWS = StructType(
         StructField("reject_detail", StringType(), True),
     ]
 )
-_ARROW = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "boolean": pa.bool_()}
 #: A fork takes about as long as decoding ten images.
 BYTES_PER_CHILD = 32 << 20
 #: 64-bit hashes that imagehash writes in hexadecimal.
@@ -44,14 +45,27 @@ _DIED = {True: "decode_timeout", False: "decoder_crashed"}
 
 def fingerprint(images: DataFrame, limits: Limits, wanted: Wanted) -> DataFrame:
     """One row an image from ``image_id, bytes``. Memory: 32 MB of bytes, a batch and one decoded image."""
+    return images.select("image_id", "bytes").mapInArrow(
+        partial(_fingerprinted, limits=limits, wanted=wanted), _ROWS
+    )
 
-    def fingerprint_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        isolated = Isolated(partial(_decoded, limits=limits, wanted=wanted), limits.decode_seconds)
-        for images in _gathered(batches):
-            found = [_survived(result) for result in isolated.results(images.column("bytes"))]
-            yield to_batch(images.column("image_id").to_pylist(), found, wanted)
 
-    return images.select("image_id", "bytes").mapInArrow(fingerprint_batches, _ROWS)
+def fingerprint_files(spark: SparkSession, files: Sequence[str], limits: Limits, wanted: Wanted) -> DataFrame:
+    """The same from data files of ``image_bytes`` on disks that executors see."""
+
+    def fingerprint_row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return _fingerprinted(images_in(batches), limits, wanted)
+
+    return row_groups(spark, files).mapInArrow(fingerprint_row_groups, _ROWS)
+
+
+def _fingerprinted(
+    batches: Iterator[pa.RecordBatch], limits: Limits, wanted: Wanted
+) -> Iterator[pa.RecordBatch]:
+    isolated = Isolated(partial(_decoded, limits=limits, wanted=wanted), limits.decode_seconds)
+    for images in _gathered(batches):
+        found = [_survived(result) for result in isolated.results(images.column("bytes"))]
+        yield to_batch(images.column("image_id").to_pylist(), found, wanted)
 
 
 def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -77,14 +91,15 @@ def to_batch(image_ids: list[str], decoded: list[Decoded], wanted: Wanted) -> pa
         "phash256": [image.extra_hashes.get("phash256") for image in decoded],
         **{name: [_signed(image.extra_hashes.get(name)) for image in decoded] for name in _SHORT_HASHES},
     }
+    schema = to_arrow_schema(_ROWS)
     columns = [
         pa.array(
             values[field.name] if field.name in values else [getattr(image, field.name) for image in decoded],
-            _ARROW[field.dataType.simpleString()],
+            field.type,
         )
-        for field in _ROWS
+        for field in schema
     ]
-    return pa.RecordBatch.from_arrays(columns, names=_ROWS.names)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _signed(hexadecimal: str | None) -> int | None:

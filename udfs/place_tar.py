@@ -12,13 +12,13 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
+from synlake.udfs.data_files import local
 from synlake.udfs.export_images import WRITTEN, to_batch
 from synlake.udfs.shards import put_in_place
 from synlake.udfs.tar_members import end_of, keyed, length, records
@@ -101,7 +101,7 @@ def _place_file(path: str, wanted: dict[int, list[dict[str, Any]]], records_dir:
         return 0
     shards: dict[str, int] = {}
     try:
-        for at, content in _contents(_local(path), sorted(wanted)):
+        for at, content in _contents(local(path), sorted(wanted)):
             for row in wanted[at]:
                 _write_at(_opened(shards, records_dir, row["shard"]), records(row, content), row["start"])
                 n += 1
@@ -110,10 +110,6 @@ def _place_file(path: str, wanted: dict[int, list[dict[str, Any]]], records_dir:
             os.close(shard)
     with open(note, "w"):
         return n
-
-
-def _local(path: str) -> str:
-    return unquote(urlparse(path).path)
 
 
 def _opened(shards: dict[str, int], records_dir: str, name: str) -> int:

@@ -101,6 +101,18 @@ def test_a_warehouse_below_a_file_cannot_be_made(spark, tmp_path):
         tables.open_warehouse(spark, str(tmp_path / "file" / "warehouse"))
 
 
+def test_a_folder_may_be_given_as_an_address(spark, tmp_path):
+    opened = tables.open_warehouse(spark, (tmp_path / "ware house").as_uri())
+    assert opened.root == str(tmp_path / "ware house")
+
+
+@pytest.mark.parametrize("name", ["a*", "run[1]", "{a}", "why?"])
+def test_a_folder_that_spark_takes_for_a_pattern_is_refused(spark, tmp_path, name):
+    with pytest.raises(InputError, match="for a pattern"):
+        tables.open_warehouse(spark, str(tmp_path / name))
+    assert not (tmp_path / name).exists()
+
+
 def test_export_writes_one_file_with_a_header(spark, tmp_path):
     target = tmp_path / "out dir" / "tasks.csv"
     plain_files.export_csv(spark.createDataFrame([('say "a", b', 1)], "words string, n int"), str(target))

@@ -30,7 +30,7 @@ def png(colour):
 def filled(spark, tmp_path_factory):
     """A warehouse with two releases, some predictions' scores, and an image."""
     folder = tmp_path_factory.mktemp("duck")
-    warehouse = tables.open_warehouse(spark, str(folder / "warehouse"))
+    warehouse = tables.open_warehouse(spark, str(folder / "day=1 o'clock"))
     listed = [("a", "n02110958", "test"), ("b", "n02110958", "train"), ("c", "n01440764", "val")]
     for release, some in (("r1.0", listed), ("r2", listed[1:])):
         with open(folder / "list.csv", "w", newline="") as stream:
@@ -162,6 +162,12 @@ def test_duckdb_reaches_no_file(filled):
     connection = duck.connect(filled.root, "")
     with pytest.raises(InputError, match="Permission"):
         duck.ask(connection, f"SELECT * FROM read_text('{sys.executable}')")
+
+
+def test_a_table_that_delta_rs_cannot_open_is_named(tmp_path):
+    (tmp_path / "pool" / "_delta_log").mkdir(parents=True)
+    with pytest.raises(InputError, match="table pool: delta-rs cannot open it"):
+        duck.connect(str(tmp_path), "SELECT * FROM pool")
 
 
 def test_a_schema_is_named_after_its_release():

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 
+import imagehash
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from rows import as_dicts, rows
@@ -12,11 +15,13 @@ from synlake import tables
 from synlake.errors import InputError, UsageError
 from synlake.jobs import fingerprint_images as job
 from synlake.tables import open_warehouse
+from synlake.udfs.decode import Limits, Wanted
+from synlake.udfs.fingerprint import fingerprint_files
 
 
 def picture(grey):
     stream = io.BytesIO()
-    Image.new("L", (40, 30), grey).save(stream, "PNG")
+    Image.radial_gradient("L").rotate(grey * 20).resize((40, 30)).save(stream, "PNG")
     return stream.getvalue()
 
 
@@ -37,11 +42,15 @@ def found(warehouse):
     return {row["image_id"]: row for row in as_dicts(tables.read(warehouse, "fingerprints"))}
 
 
+def fresh_files(warehouse):
+    known = tables.read(warehouse, "fingerprints").select("image_id")
+    return tables.files_with_new(warehouse, "image_bytes", known)
+
+
 def test_only_files_with_something_new_are_read_and_each_image_is_hashed_once(house):
     job.main(house, job.Config())
     store(house, c=picture(3))
-    known = tables.read(house, "fingerprints").select("image_id")
-    fresh = tables.read_files_with_new(house, "image_bytes", known)
+    fresh = tables.read_files(house, "image_bytes", fresh_files(house))
     assert [row["image_id"] for row in as_dicts(fresh)] == ["c"]
     job.main(house, job.Config())
     house.spark.sql(f"OPTIMIZE delta.`{tables.path(house, 'image_bytes')}`")  # one file of old and new images
@@ -50,10 +59,41 @@ def test_only_files_with_something_new_are_read_and_each_image_is_hashed_once(ho
     outcome = job.main(house, job.Config())
     assert (outcome.rows_in, outcome.rows_kept) == (4, 4)
     assert sorted(found(house)) == ["a", "b", "c", "d"]
-    empty = tables.read_files_with_new(
-        house, "image_bytes", tables.read(house, "fingerprints").select("image_id")
+    assert fresh_files(house) == []
+    outcome = job.main(house, job.Config())
+    assert (outcome.rows_in, outcome.rows_kept) == (4, 4)
+
+
+def test_files_that_only_spark_can_read_hash_alike(spark, house, tmp_path, monkeypatch):
+    other = open_warehouse(spark, str(tmp_path / "other"))
+    store(other, a=picture(1), b=picture(2), empty=b"")
+    store(house, empty=b"")
+    job.main(house, job.Config())
+    monkeypatch.setattr(tables.Warehouse, "is_remote", True)
+    assert job.main(other, job.Config()).rejected == {"empty_file": 1}
+    assert found(other) == found(house)
+
+
+@pytest.mark.parametrize("rows_a_group", [1, 2, 100])
+def test_every_row_group_is_read_once(spark, tmp_path, rows_a_group):
+    images = pa.table(
+        {"image_id": list("abcde"), "bytes": [picture(grey) for grey in range(5)], "x": range(5)}
     )
-    assert empty.count() == 0
+    files = [tmp_path / "a b%41.parquet", tmp_path / "2.parquet", tmp_path / "none.parquet"]
+    pq.write_table(images[:3], files[0], row_group_size=rows_a_group)
+    pq.write_table(images[3:], files[1], row_group_size=rows_a_group)
+    pq.write_table(images[:0], files[2])
+    wanted = Wanted(pixel_sha256=False)
+    hashed = fingerprint_files(spark, [file.as_uri() for file in files], Limits(), wanted)
+    by_id = {row["image_id"]: row["phash"] for row in hashed.collect()}
+    assert hashed.count() == 5
+    assert by_id == {image_id: decoded_hash(picture(grey)) for grey, image_id in enumerate("abcde")}
+
+
+def decoded_hash(content):
+    return int.from_bytes(
+        bytes.fromhex(str(imagehash.phash(Image.open(io.BytesIO(content))))), "big", signed=True
+    )
 
 
 def test_modes_never_mix(house):
