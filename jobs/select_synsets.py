@@ -37,7 +37,9 @@ class Config:
     roots: tuple[str, ...] = option(PHYSICAL, "synsets to select below; n00001930 is physical entity")
     strategy: str = option("hierarchical", "the order in which synsets are taken", choices=STRATEGIES)
     n_synsets: int = option(
-        0, "how many to select, forced ones first; 0 takes all that are eligible", minimum=0
+        0,
+        "how many to select, forced ones first; 0: all that are eligible, with --wnids those only",
+        minimum=0,
     )
     min_depth: int = option(5, "least hypernym steps from the top (entity.n.01)", minimum=0)
     max_depth: int = option(18, "most hypernym steps from the top", minimum=0)
@@ -130,7 +132,8 @@ def _choose(
     judged = {key: s._replace(is_dropped=True) if key in dropped else s for key, s in synsets.items()}
     eligible = [key for key, synset in judged.items() if ineligible(synset, rules) is None]
     order = in_order(settings.strategy, judged, eligible, roots=settings.roots, seed=settings.seed)
-    return choose(judged, order, rules, n_synsets=settings.n_synsets)
+    n_forced = sum(synset.is_forced for synset in judged.values())
+    return choose(judged, order, rules, n_synsets=settings.n_synsets or n_forced)
 
 
 def _arrow(

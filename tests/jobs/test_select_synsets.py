@@ -36,6 +36,10 @@ def test_a_taxonomy_of_ones_own_an_audit_and_its_decisions(warehouse, tmp_path):
         "leaf_only": True,
         "wnids": ("saw",),
     }
+    select_synsets.main(warehouse, select_synsets.Config(**own))
+    chosen = tables.read(warehouse, "synsets").where("is_selected")
+    assert [row["synset_id"] for row in as_dicts(chosen)] == ["saw"]  # and no other, where no number is given
+    own["n_synsets"] = 9  # more than there are
     sheet = tmp_path / "sheet.csv"
     audited = select_synsets.Config(**own, audit_sample=2, audit_file=str(sheet))
     outcome = select_synsets.main(warehouse, audited)
