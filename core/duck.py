@@ -9,23 +9,25 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from synlake.errors import EnvironmentFault, InputError
 from synlake.registry import schema_name
 from synlake.schemas import TABLES
-from synlake.udfs.sql_functions import HAMMING, is_a_in, phash_of
+from synlake.udfs.sql_functions import HAMMING, phash_of
 from synlake.views import RELEASE_VIEWS, words_of
 
 #: The tables that views of releases are of, by the name that RELEASE_VIEWS has for them.
 _RELEASE_TABLES = {short: f"release_{short}" for short in ("images", "synsets", "hierarchy")}
 #: The tables that say what is above a synset.
 _PARENTS = ("synsets", "release_hierarchy")
+#: A call of is_a with its ancestor, a literal.
+_IS_A = re.compile(r"\bis_a\s*\((?:[^,()']|'[^']*')*,\s*'([^']*)'\s*\)", re.IGNORECASE)
 #: Time travel as Spark writes it; quoted text is found first, so that nothing within it is.
 _TRAVEL = re.compile(
     r"'[^']*'|\"[^\"]*\"|--[^\n]*|\b(?P<table>\w+)\s+(?P<kind>VERSION|TIMESTAMP)\s+AS\s+OF\s+(?P<at>\d+|'[^']*')",
@@ -61,7 +63,7 @@ def connect(root: str, statements: str) -> Any:
     for found in _TRAVEL.finditer(statements):
         if found["table"] is not None and found["table"].lower() in TABLES:
             files += _make_view(connection, root, _travelled(found), found["table"].lower(), found)
-    _make_functions(connection, words)
+    _make_functions(connection, statements, words)
     if "releases" in needed:
         _make_release_views(connection, words)
     connection.execute(f"SET allowed_paths = {_listed(files)}")
@@ -115,7 +117,8 @@ def _make_view(
     found = _opened(root, table, travel)
     files = [unquote(file) for file in found.file_uris()] if found else []
     if not files:
-        connection.register(name, to_arrow_schema(TABLES[table].schema, timezone="UTC").empty_table())
+        nothing = ", ".join(f'CAST(NULL AS {_type(f.dataType)}) AS "{f.name}"' for f in TABLES[table].schema)
+        connection.execute(f'CREATE TEMP VIEW "{name}" AS SELECT {nothing} WHERE false')
         return []
     columns = ", ".join(f'"{field.name}"' for field in found.schema().fields)
     is_partitioned = str(bool(found.metadata().partition_columns)).lower()
@@ -125,6 +128,17 @@ def _make_view(
         f'CREATE TEMP VIEW "{name}" AS SELECT {columns} FROM read_parquet({_listed(files)}, {how})'
     )
     return files
+
+
+def _type(data_type: DataType) -> str:
+    """What DuckDB calls a type of Spark's; most have one name in both."""
+    if isinstance(data_type, ArrayType):
+        return f"{_type(data_type.elementType)}[]"
+    if isinstance(data_type, MapType):
+        return f"MAP({_type(data_type.keyType)}, {_type(data_type.valueType)})"
+    if isinstance(data_type, StructType):
+        return f"STRUCT({', '.join(f'{field.name} {_type(field.dataType)}' for field in data_type)})"
+    return data_type.simpleString()
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -164,7 +178,7 @@ def _opened(root: str, table: str, travel: re.Match[str] | None) -> Any:
     return found
 
 
-def _make_functions(connection: Any, words: set[str]) -> None:
+def _make_functions(connection: Any, statements: str, words: set[str]) -> None:
     connection.execute(f"CREATE MACRO hamming(a, b) AS {HAMMING['duckdb']}")
     # Functions of Spark that DuckDB does not have, or that give null there where nothing is counted.
     connection.execute("CREATE MACRO count_if(is_so) AS count(*) FILTER (WHERE is_so)")
@@ -172,10 +186,33 @@ def _make_functions(connection: Any, words: set[str]) -> None:
     if "phash" in words:
         connection.create_function("phash", phash_of, ["BLOB"], "BIGINT", null_handling="special")
     if "is_a" in words:
-        function = is_a_in(_parents(connection))
-        connection.create_function(
-            "is_a", function, ["VARCHAR", "VARCHAR"], "BOOLEAN", null_handling="special"
-        )
+        _make_is_a(connection, statements)
+
+
+def _make_is_a(connection: Any, statements: str) -> None:
+    """``is_a(synset, ancestor)`` as a macro: to call Python, DuckDB would import pandas.
+
+    What is below is looked up for the ancestors that ``statements`` name, or where one is no literal for all there are.
+    """
+    calls = len(re.findall(r"\bis_a\s*\(", statements, re.IGNORECASE))
+    named = _IS_A.findall(statements)
+    ancestors = (
+        f"SELECT unnest({_listed(named)}::VARCHAR[])"
+        if calls == len(named)
+        else "SELECT parent FROM hypernym"
+    )
+    hypernyms = " UNION ".join(f"SELECT synset_id, unnest(parent_ids) FROM {name}" for name in _PARENTS)
+    connection.execute(
+        f"""CREATE TEMP TABLE _is_a AS
+        WITH RECURSIVE hypernym(synset_id, parent) AS MATERIALIZED ({hypernyms}), found(_above, _synset) AS (
+            SELECT a, a FROM ({ancestors}) AS wanted(a)
+            UNION SELECT _above, synset_id FROM found JOIN hypernym ON _synset = parent
+        ) FROM found"""
+    )
+    connection.execute(
+        """CREATE MACRO is_a(synset, ancestor) AS CASE WHEN synset IS NOT NULL AND ancestor IS NOT NULL THEN
+        synset = ancestor OR EXISTS (FROM _is_a WHERE _synset = synset AND _above = ancestor) END"""
+    )
 
 
 def _make_release_views(connection: Any, words: set[str]) -> None:
@@ -188,11 +225,3 @@ def _make_release_views(connection: Any, words: set[str]) -> None:
         for view, query in RELEASE_VIEWS.items():
             text = query.format(where=f"release = '{release}'", **places)
             connection.execute(f'CREATE OR REPLACE VIEW "{schema}".{view} AS {text}')
-
-
-def _parents(connection: Any) -> Mapping[str, list[str]]:
-    """The hypernyms of every synset that a selection or a release knows."""
-    found: dict[str, list[str]] = {}
-    for name in _PARENTS:
-        found.update(connection.execute(f"SELECT synset_id, parent_ids FROM {name}").fetchall())
-    return found

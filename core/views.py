@@ -69,16 +69,18 @@ def words_of(text: str) -> set[str]:
 
 def register_functions(warehouse: Warehouse, text: str | None = None) -> None:
     """Make ``hamming(a, b)``, ``phash(bytes)``, ``is_a(synset, ancestor)``, or those that ``text`` (SQL) names."""
-    spark = warehouse.spark
-    if text is None or "hamming" in text:
+    spark, words = warehouse.spark, words_of(text or "hamming phash is_a")
+    if "hamming" in words:
         signature = "hamming(a BIGINT, b BIGINT) RETURNS INT"
         spark.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {signature} RETURN {HAMMING['spark']}")
-    if text is None or "phash" in text:
+    if "phash" in words:
         spark.udf.register("phash", phash_of, "bigint")
-    if text is None or "is_a" in text:  # the hierarchy is a part of WordNet, so it fits on the driver
+    if "is_a" in words:  # the hierarchy is a part of WordNet, so it fits on the driver
         known = [tables.read_or_empty(warehouse, t) for t in ("synsets", "release_hierarchy")]
         rows = known[0].select("synset_id", "parent_ids").union(known[1].select("synset_id", "parent_ids"))
-        parents = {row["synset_id"]: row["parent_ids"] for row in rows.collect()}
+        parents: dict[str, set[str]] = {}
+        for row in rows.collect():
+            parents.setdefault(row["synset_id"], set()).update(row["parent_ids"])
         spark.udf.register("is_a", is_a_in(parents), "boolean")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 #: Hamming distance of two hashes, in bits: an expression in either engine's own functions.
 HAMMING = {
@@ -25,7 +25,7 @@ def phash_of(content: bytes | None) -> int | None:
     return int(phash(np.stack([decoded.thumbnail]))[0])
 
 
-def is_a_in(parents: Mapping[str, Sequence[str]]) -> Callable[[str | None, str | None], bool | None]:
+def is_a_in(parents: Mapping[str, Collection[str]]) -> Callable[[str | None, str | None], bool | None]:
     """``is_a(synset, ancestor)`` over a hierarchy: is it the same synset, or one below it?
 
     >>> is_a = is_a_in({"pug": ["dog"], "dog": ["animal"]})

@@ -110,6 +110,10 @@ def test_a_ready_made_query_has_one_answer(filled, name):
     "text",
     [
         "SELECT image_id, label, split FROM r1_0.images WHERE is_a(label, 'n02084071') ORDER BY image_id",
+        "SELECT image_id, label FROM r1_0.images WHERE NOT is_a(label, 'n02084071') AND IS_A(label, 'n00001740')",
+        "SELECT a.synset_id AS a, b.synset_id AS b FROM r1_0.hierarchy AS a, r1_0.hierarchy AS b"
+        " WHERE is_a(a.synset_id, b.synset_id) ORDER BY a, b",
+        "SELECT is_a('x', 'x') AS same, is_a(NULL, 'x') AS none, is_a('x', NULL) AS nor, is_a('x', 'y') AS other",
         "SELECT * FROM r1_0.classes ORDER BY synset_id",
         "SELECT synset_id, lemmas FROM r2.synsets ORDER BY synset_id",
         "SELECT hamming(-1, 1) AS far, hamming(7, 7) AS near, hamming(NULL, 1) AS none",
