@@ -20,12 +20,10 @@ from synlake.errors import EnvironmentFault, InputError
 from synlake.registry import schema_name
 from synlake.schemas import TABLES
 from synlake.udfs.sql_functions import HAMMING, phash_of
-from synlake.views import RELEASE_VIEWS, words_of
+from synlake.views import HIERARCHIES, RELEASE_VIEWS, words_of
 
 #: The tables that views of releases are of, by the name that RELEASE_VIEWS has for them.
 _RELEASE_TABLES = {short: f"release_{short}" for short in ("images", "synsets", "hierarchy")}
-#: The tables that say what is above a synset.
-_PARENTS = ("synsets", "release_hierarchy")
 #: A call of is_a with its ancestor, a literal.
 _IS_A = re.compile(r"\bis_a\s*\((?:[^,()']|'[^']*')*,\s*'([^']*)'\s*\)", re.IGNORECASE)
 #: Time travel as Spark writes it; quoted text is found first, so that nothing within it is.
@@ -58,7 +56,7 @@ def connect(root: str, statements: str) -> Any:
     words = words_of(statements)
     needed = _tables_for(root, words)
     files: list[str] = []
-    for name in {*needed, *(_PARENTS if "is_a" in words else ())}:
+    for name in {*needed, *(HIERARCHIES if "is_a" in words else ())}:
         files += _make_view(connection, root, name, name)
     for found in _TRAVEL.finditer(statements):
         if found["table"] is not None and found["table"].lower() in TABLES:
@@ -201,7 +199,7 @@ def _make_is_a(connection: Any, statements: str) -> None:
         if calls == len(named)
         else "SELECT parent FROM hypernym"
     )
-    hypernyms = " UNION ".join(f"SELECT synset_id, unnest(parent_ids) FROM {name}" for name in _PARENTS)
+    hypernyms = " UNION ".join(f"SELECT synset_id, unnest(parent_ids) FROM {name}" for name in HIERARCHIES)
     connection.execute(
         f"""CREATE TEMP TABLE _is_a AS
         WITH RECURSIVE hypernym(synset_id, parent) AS MATERIALIZED ({hypernyms}), found(_above, _synset) AS (

@@ -13,6 +13,8 @@ from synlake.schemas import TABLES
 from synlake.tables import Warehouse
 from synlake.udfs.sql_functions import HAMMING, is_a_in, phash_of
 
+#: The tables that say what is above a synset.
+HIERARCHIES = ("synsets", "release_hierarchy")
 #: View of a release → its query. What stands in braces is filled in, for Spark here and for DuckDB in core/duck.py.
 RELEASE_VIEWS = {
     "images": "SELECT * FROM {images} WHERE {where}",
@@ -76,10 +78,11 @@ def register_functions(warehouse: Warehouse, text: str | None = None) -> None:
     if "phash" in words:
         spark.udf.register("phash", phash_of, "bigint")
     if "is_a" in words:  # the hierarchy is a part of WordNet, so it fits on the driver
-        known = [tables.read_or_empty(warehouse, t) for t in ("synsets", "release_hierarchy")]
-        rows = known[0].select("synset_id", "parent_ids").union(known[1].select("synset_id", "parent_ids"))
+        known = [
+            tables.read_or_empty(warehouse, table).select("synset_id", "parent_ids") for table in HIERARCHIES
+        ]
         parents: dict[str, set[str]] = {}
-        for row in rows.collect():
+        for row in known[0].union(known[1]).collect():
             parents.setdefault(row["synset_id"], set()).update(row["parent_ids"])
         spark.udf.register("is_a", is_a_in(parents), "boolean")
 

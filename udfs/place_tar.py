@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from synlake.udfs.data_files import local
@@ -48,16 +49,12 @@ def with_places(plan: DataFrame) -> DataFrame:
                 shard, end = row["shard"], start + length(row)
                 yield {**row, "start": start, "end": end}
 
-        arrow = None
+        arrow = to_arrow_schema(schema)
         rows = placed(keyed(row for batch in batches for row in batch.to_pylist()))
         for chunk in _chunks(rows, 1 << 14):
-            arrow = arrow or pa.schema([(f.name, _ARROW[type(f.dataType).__name__]) for f in schema])
             yield pa.RecordBatch.from_pylist(chunk, schema=arrow)
 
     return plan.mapInArrow(place, schema)
-
-
-_ARROW = {"StringType": pa.string(), "LongType": pa.int64(), "IntegerType": pa.int32()}
 
 
 def _chunks(rows: Iterator[dict[str, Any]], n: int) -> Iterator[list[dict[str, Any]]]:
