@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 _ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A Parquet file that lies in a table's folder, named from there, and is not of the table yet."""
+
+    name: str
+    size_bytes: int
+    n_rows: int
+    modified_ms: int
+
+    def action(self) -> str:
+        """The line of the log that makes it one of the table's files (Delta protocol, "Add File")."""
+        add = {
+            "path": self.name,
+            "partitionValues": {},
+            "size": self.size_bytes,
+            "modificationTime": self.modified_ms,
+            "dataChange": True,
+            "stats": json.dumps({"numRecords": self.n_rows}),
+        }
+        return json.dumps({"add": add})
 
 
 def newest_version(spark: SparkSession, path: str) -> int:
@@ -27,6 +52,21 @@ def last_transaction(spark: SparkSession, path: str, app: str) -> int:
     return int(found.get()) if found.isDefined() else 0
 
 
+def add_files(spark: SparkSession, path: str, files: Iterable[DataFile], told: Mapping[str, str]) -> None:
+    """Commit files that tasks wrote into the table's folder, as an append; ``told`` is the commit's userMetadata.
+
+    For tables without partitions, whose schema and rules the files are known to keep.
+    """
+    jvm = spark._jvm
+    assert jvm is not None
+    delta, none = jvm.org.apache.spark.sql.delta, jvm.scala.Option.empty()
+    note = jvm.scala.Option.apply(json.dumps(dict(told), sort_keys=True)) if told else none
+    mode = jvm.org.apache.spark.sql.SaveMode.Append
+    write = getattr(delta, "DeltaOperations$Write")(mode, none, none, note, *[none] * 5)
+    actions = _sequence(jvm, [delta.actions.Action.fromJson(file.action()) for file in files])
+    _log(spark, path).startTransaction(none, none).commit(actions, write)
+
+
 def commit_transaction(spark: SparkSession, path: str, app: str, number: int) -> bool:
     """Commit a transaction number of ``app`` and no rows; returns whether it had committed one before.
 
@@ -43,17 +83,19 @@ def commit_transaction(spark: SparkSession, path: str, app: str, number: int) ->
         if before >= number:
             return True
         mark = delta.actions.SetTransaction(app, number, none)
-        actions = jvm.scala.jdk.javaapi.CollectionConverters.asScala([mark]).toSeq()
+        by_hand = getattr(delta, "DeltaOperations$ManualUpdate$").__getattr__("MODULE$")
         try:
-            transaction.commit(
-                actions, getattr(delta, "DeltaOperations$ManualUpdate$").__getattr__("MODULE$")
-            )
+            transaction.commit(_sequence(jvm, [mark]), by_hand)
             return before >= 0
         except Py4JJavaError as error:
             if "Concurrent" not in error.java_exception.getClass().getName():
                 raise
             refused = error
     raise refused
+
+
+def _sequence(jvm: Any, values: list[Any]) -> Any:
+    return jvm.scala.jdk.javaapi.CollectionConverters.asScala(values).toSeq()
 
 
 def _log(spark: SparkSession, path: str) -> Any:

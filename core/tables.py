@@ -204,6 +204,18 @@ def append_unstaged(warehouse: Warehouse, table: str, df: DataFrame) -> None:
     _save(warehouse, spec, contract.conform(df, spec), "append", {})
 
 
+def make(warehouse: Warehouse, table: str) -> str:
+    """The folder of a table, which is made, with no rows, where it is missing."""
+    _create(warehouse, TABLES[table])
+    return path(warehouse, table)
+
+
+def append_files(warehouse: Warehouse, table: str, files: Sequence[delta_log.DataFile]) -> None:
+    """Add, in one commit, what tasks wrote as Parquet files into the folder of a table that is there."""
+    if files:
+        delta_log.add_files(warehouse.spark, path(warehouse, table), files, warehouse.user_metadata)
+
+
 def overwrite_unstaged(warehouse: Warehouse, table: str, df: DataFrame) -> None:
     """Replace the rows of a table that is too big to be held back for a check; its key is the writer's care."""
     spec = TABLES[table]

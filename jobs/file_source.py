@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from synlake import synset_files, tables
 from synlake.config import moment
 from synlake.errors import InputError
+from synlake.jobs.storing import store_images
 from synlake.methods.ingestion import (
     files_to_store,
     flag_files,
@@ -109,7 +110,7 @@ def _ingest_batch(now: Warehouse, settings: Config, files: DataFrame) -> int:
     with held(identified(hash_files(files, opening), max_bytes=settings.max_bytes)) as found:
         with held(files_to_store(found, tables.read_or_empty(now, "image_bytes"))) as to_store:
             if not to_store.isEmpty():
-                tables.append_unstaged(now, "image_bytes", read_files(to_store, opening))
+                store_images(now, read_files(to_store, opening))
         stored = tables.read_or_empty(now, "image_bytes")
         rows = to_candidates(
             found, stored, source=settings.source, retrieved_at=moment(settings.as_of)

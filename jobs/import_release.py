@@ -21,6 +21,7 @@ from synlake.config import bad_name, moment, option
 from synlake.errors import InputError, UsageError
 from synlake.intake import read_json_pairs, read_rows
 from synlake.jobs import freezing
+from synlake.jobs.storing import store_images
 from synlake.methods.ingestion import files_to_store
 from synlake.methods.release_import import faults_in, folder_rows, normalised, release_rows
 from synlake.schemas import TABLES
@@ -116,8 +117,7 @@ def _without_copies(files: DataFrame) -> DataFrame:
 def _store(warehouse: Warehouse, files: DataFrame, settings: Config) -> None:
     with held(files_to_store(files, tables.read_or_empty(warehouse, "image_bytes"))) as new:
         if not new.isEmpty():
-            contents = read_files(new, Opening(max_bytes=settings.max_bytes))
-            tables.append_unstaged(warehouse, "image_bytes", contents)
+            store_images(warehouse, read_files(new, Opening(max_bytes=settings.max_bytes)))
 
 
 def _rows(warehouse: Warehouse, listed: DataFrame, release: str) -> dict[str, DataFrame]:

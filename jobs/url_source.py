@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from synlake import __version__, output, tables, url_lists
 from synlake.config import moment
 from synlake.jobs.search_source import asked_controls, search_images
+from synlake.jobs.storing import store_images
 from synlake.methods.retrieval import (
     best_downloads,
     images_to_store,
@@ -37,15 +38,14 @@ if TYPE_CHECKING:
 def ingest_urls(warehouse: Warehouse, settings: Config, synsets: DataFrame) -> Outcome:
     """Read the list or search, download what is new, write ``search_results``, ``downloads`` and ``candidates``."""
     now, synsets = replace(warehouse, pins={}), synsets.where("is_selected")
-    # Deleting tens of thousands of files takes as long as a stage, and nothing waits for it.
-    with ThreadPoolExecutor(1) as cleaner, held(_records(now, settings, synsets)) as records:
+    with held(_records(now, settings, synsets)) as records:
         controls: tuple[Control, ...]
         if settings.source in ENGINES:
             controls = asked_controls(now, settings.source)
         else:
             controls = (Control("n_listed", tables.insert_new(now, "search_results", records)),)
         if settings.download:
-            _download(now, settings, records, synsets, cleaner)
+            _download(now, settings, records, synsets)
         asked = records.select("url").distinct()
         downloads = tables.read_or_empty(now, "downloads").join(asked, on="url", how="left_semi")
         with held(best_downloads(downloads)) as ended:
@@ -105,9 +105,7 @@ def _listed(warehouse: Warehouse, settings: Config) -> DataFrame:
     return full.select(*schema.schema.names).dropDuplicates(list(schema.key))
 
 
-def _download(
-    now: Warehouse, settings: Config, records: DataFrame, synsets: DataFrame, cleaner: ThreadPoolExecutor
-) -> None:
+def _download(now: Warehouse, settings: Config, records: DataFrame, synsets: DataFrame) -> None:
     """Download in batches. While one is stored, the next is fetched: servers are waited for, disks work.
 
     What a killed run committed is not asked for again, and what it fetched besides waits in at most two spools.
@@ -131,24 +129,21 @@ def _download(
                     storing.result()  # a fault of it ends the job
                 storing = None
                 if n_fetched:
-                    storing = storer.submit(_store, now, fetched, spool, stack.pop_all(), cleaner)
+                    storing = storer.submit(_store, now, fetched, spool, stack.pop_all())
         if storing:
             storing.result()
 
 
-def _store(
-    now: Warehouse, fetched: DataFrame, spool: str | None, holding: ExitStack, cleaner: ThreadPoolExecutor
-) -> None:
+def _store(now: Warehouse, fetched: DataFrame, spool: str | None, holding: ExitStack) -> None:
     """Bytes first, then how each URL ended: one that is said to be there is there. ``holding`` ends with it."""
     with holding:
         new = images_to_store(fetched, tables.read_or_empty(now, "image_bytes"))
-        with wide_rows(now.spark):
-            if spool:  # the task of a busy host fetched most of them; all tasks store them
-                with held(new.drop("bytes")) as named:
-                    images = with_bodies(by_weight(named, "size_bytes", "image_id"), spool)
-                    tables.append_unstaged(now, "image_bytes", images)
-            else:
-                tables.append_unstaged(now, "image_bytes", new.drop("url"))
+        if spool:  # the task of a busy host fetched most of them; all tasks store them
+            with held(new.drop("bytes")) as named:
+                store_images(now, with_bodies(by_weight(named, "size_bytes", "image_id"), spool))
+        else:
+            with wide_rows(now.spark):
+                tables.append_unstaged(now, "image_bytes", new.select("image_id", "size_bytes", "bytes"))
         tables.append(now, "downloads", to_downloads(fetched))
     if spool:
-        cleaner.submit(shutil.rmtree, spool, ignore_errors=True)
+        shutil.rmtree(spool, ignore_errors=True)

@@ -93,7 +93,7 @@ def to_downloads(fetched: DataFrame) -> DataFrame:
 
 
 def images_to_store(fetched: DataFrame, stored: DataFrame) -> DataFrame:
-    """``image_id, size_bytes, url, bytes`` of each image that is not in ``stored`` yet, once.
+    """``image_id, size_bytes, body_file, body_at, bytes`` of each image that is not in ``stored`` yet, once.
 
     Bytes, where rows have them, stay where they are: only ids move.
     """
@@ -101,7 +101,7 @@ def images_to_store(fetched: DataFrame, stored: DataFrame) -> DataFrame:
     first = came.groupBy("sha256").agg(F.min("url").alias("url"))
     new = first.join(stored.select(F.col("image_id").alias("sha256")), on="sha256", how="left_anti")
     chosen = came.join(F.broadcast(new.select("url")), on="url", how="left_semi")
-    return chosen.select(F.col("sha256").alias("image_id"), "size_bytes", "url", "bytes")
+    return chosen.select(F.col("sha256").alias("image_id"), "size_bytes", "body_file", "body_at", "bytes")
 
 
 def best_downloads(downloads: DataFrame) -> DataFrame:

@@ -14,7 +14,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StringType, StructField, StructType
 
 from synlake.spread import by_weight
-from synlake.udfs.files import IMAGE_BYTES, batch_of, batches_of
+from synlake.udfs.files import batch_of
+from synlake.udfs.image_store import Images
 from synlake.udfs.parquets import read_parquet
 from synlake.udfs.tars import read_tar
 from synlake.udfs.zips import read_zip
@@ -65,19 +66,15 @@ def hash_files(files: DataFrame, opening: Opening) -> DataFrame:
     return _in_order(files).mapInArrow(hash_batches, hashed)
 
 
-def read_files(files: DataFrame, opening: Opening) -> DataFrame:
-    """The bytes where they still have the ``image_id`` that they had when they were hashed."""
+def read_files(files: DataFrame, opening: Opening) -> Images:
+    """The files whose bytes still have the ``image_id`` that they had when they were hashed."""
 
-    def read_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows = (
-            (row["image_id"], len(content), content)
-            for row, content in _contents(batches, opening)
-            if content is not None and hashlib.sha256(content).hexdigest() == row["image_id"]
-        )
-        yield from batches_of(rows, IMAGE_BYTES)
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[object, ...]]:
+        for row, content in _contents(batches, opening):
+            if content is not None and hashlib.sha256(content).hexdigest() == row["image_id"]:
+                yield row["image_id"], len(content), content
 
-    wanted = _in_order(files)
-    return wanted.select("path", "offset", "size_bytes", "image_id").mapInArrow(read_batches, IMAGE_BYTES)
+    return Images(_in_order(files).select("path", "offset", "size_bytes", "image_id"), read)
 
 
 def _in_order(files: DataFrame) -> DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import errno
 import hashlib
 import random
 import socket
@@ -12,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
 import aiohttp
 from yarl import URL
@@ -23,6 +23,7 @@ from synlake.udfs.spool import Spool
 _REDIRECTS = (301, 302, 303, 307, 308)
 _BLOCK_BYTES = 64 << 10
 _MAGIC_BYTES = 12
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,17 @@ class Result:
     size_bytes: int | None = None
     asked_us: int = 0
     seconds: float = 0.0
+    body_file: str | None = None
+    body_at: int | None = None
     retry_after: float | None = None
 
 
-def download(urls: Iterable[str], limits: Limits, folder: Path) -> None:
-    """Fetch URLs side by side into the spool at ``folder``; those that are there already are not asked for."""
-    asyncio.run(_download(list(dict.fromkeys(urls)), limits, Spool(folder)))
+def download(urls: Iterable[str], limits: Limits, spool: Spool) -> None:
+    """Fetch URLs side by side into ``spool``; those that are there already are not asked for.
+
+    Raises OSError where its disk is full: that is no fault of the URL's.
+    """
+    asyncio.run(_download(list(dict.fromkeys(urls)), limits, spool))
 
 
 async def _download(urls: list[str], limits: Limits, spool: Spool) -> None:
@@ -174,6 +180,8 @@ async def _attempt(
     except (aiohttp.InvalidURL, UnicodeError) as error:
         return Result(url, "bad_url", detail=_told(error))
     except (aiohttp.ClientError, ConnectionError, OSError) as error:
+        if getattr(error, "errno", None) in _DISK_FULL:
+            raise
         return Result(url, "connect_error", detail=_told(error))
     except ValueError as error:  # headers and URLs that the client's parsers give up on
         return Result(url, "http_error", detail=_told(error))
@@ -222,9 +230,9 @@ async def _receive(response: aiohttp.ClientResponse, url: str, limits: Limits, s
 
 
 async def _save(response: aiohttp.ClientResponse, seen: Result, limits: Limits, spool: Spool) -> Result:
-    """Stream the body to the spool's disk: a block of each running download is all that memory holds."""
+    """Stream the body to the spool, of which memory holds little."""
     hasher, size, head = hashlib.sha256(), 0, b""
-    with spool.body(seen.url) as stream:
+    with spool.body() as stream:
         async for block in response.content.iter_chunked(_BLOCK_BYTES):
             if len(head) < _MAGIC_BYTES:
                 head += block[:_MAGIC_BYTES]
@@ -235,9 +243,17 @@ async def _save(response: aiohttp.ClientResponse, seen: Result, limits: Limits, 
                 return replace(seen, status="too_many_bytes", detail=f"more than {limits.max_bytes}")
             hasher.update(block)
             stream.write(block)
-    if sniff(head) is None:
-        return replace(seen, status="not_an_image", detail=f"begins with {head[:16]!r}")
-    return replace(seen, sha256=hasher.hexdigest(), size_bytes=size, image_format=sniff(head))
+        if sniff(head) is None:
+            return replace(seen, status="not_an_image", detail=f"begins with {head[:16]!r}")
+        name, at = spool.keep(stream)
+    return replace(
+        seen,
+        sha256=hasher.hexdigest(),
+        size_bytes=size,
+        image_format=sniff(head),
+        body_file=name,
+        body_at=at,
+    )
 
 
 _MAGIC = (

@@ -6,7 +6,6 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import fields
-from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,14 +14,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, DoubleType, LongType, StringType, StructField, StructType
 
 from synlake.udfs.download import Limits, Result, download
-from synlake.udfs.files import IMAGE_BYTES, batches_of
-from synlake.udfs.spool import Spool
+from synlake.udfs.files import batches_of
+from synlake.udfs.image_store import Images
+from synlake.udfs.spool import Spool, contents
 
 _TYPES = {
     "http_status": LongType(),
     "n_attempts": LongType(),
     "size_bytes": LongType(),
     "asked_us": LongType(),
+    "body_at": LongType(),
 }
 _COLUMNS = [field.name for field in fields(Result) if field.name != "retry_after"]
 _FETCHED = StructType(
@@ -46,10 +47,11 @@ def fetch(urls: DataFrame, *, limits: Limits, n_tasks: int, spool: str | None) -
     def fetch_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with contextlib.ExitStack() as stack:
             folder = Path(spool or stack.enter_context(tempfile.TemporaryDirectory(prefix="synlake-")))
+            finished = stack.enter_context(Spool(folder))
             for batch in batches:
                 asked = batch.column(0).to_pylist()
-                download(asked, limits, folder)
-                ended = _ended(asked, Spool(folder), has_bytes=spool is None)
+                download(asked, limits, finished)
+                ended = _ended(asked, finished, has_bytes=spool is None)
                 yield from batches_of(ended, _FETCHED)
 
     host = F.lower(F.regexp_extract("url", r"^\w+://(?:[^/@]*@)?([^/:?#]+)", 1))
@@ -57,16 +59,17 @@ def fetch(urls: DataFrame, *, limits: Limits, n_tasks: int, spool: str | None) -
     return by_host.mapInArrow(fetch_batches, _FETCHED)
 
 
-def with_bodies(images: DataFrame, spool: str) -> DataFrame:
-    """Rows of ``image_bytes`` of ``images`` (``image_id, size_bytes, url``), with what a shared spool has."""
+def with_bodies(images: DataFrame, spool: str) -> Images:
+    """Images (``image_id, size_bytes, body_file, body_at``) whose bytes a shared spool has."""
 
-    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        bodies = Spool(Path(spool))
-        rows = chain.from_iterable(batch.to_pylist() for batch in batches)
-        whole = ((row["image_id"], row["size_bytes"], bodies.content(row["url"])) for row in rows)
-        yield from batches_of(whole, IMAGE_BYTES)
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[object, ...]]:
+        for batch in batches:
+            ids, sizes, *place = (batch.column(name).to_pylist() for name in wanted)
+            bodies = contents(Path(spool), zip(*place, sizes, strict=True))
+            yield from zip(ids, sizes, bodies, strict=True)
 
-    return images.select("image_id", "size_bytes", "url").mapInArrow(read, IMAGE_BYTES)
+    wanted = ("image_id", "size_bytes", "body_file", "body_at")
+    return Images(images.select(*wanted).sortWithinPartitions("body_file", "body_at"), read)
 
 
 def _ended(urls: list[str], spool: Spool, *, has_bytes: bool) -> Iterator[tuple[object, ...]]:

@@ -32,14 +32,6 @@ BATCH_BYTES = 16 << 20
 LISTED_ROWS = 10_000
 UNKNOWN_SYNSET = "unknown"
 
-#: Rows of ``image_bytes``.
-IMAGE_BYTES = StructType(
-    [
-        StructField("image_id", StringType(), False),
-        StructField("size_bytes", LongType(), False),
-        StructField("bytes", BinaryType(), False),
-    ]
-)
 #: A listed image: a file of its own (offset 0), or a part of an archive at ``path``.
 LISTING = StructType(
     [

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
+import errno
 import socket
 import time
 from dataclasses import replace
@@ -40,10 +40,13 @@ def server():
 
 def fetched(urls, folder, limits=LIMITS):
     """{url: (result, body or None)}."""
-    download(urls, limits, folder)
-    spool = Spool(folder)
-    results = {url: spool.result(url) for url in urls}
-    return {url: (one, spool.content(url) if one["status"] == "ok" else None) for url, one in results.items()}
+    with Spool(folder) as spool:
+        download(urls, limits, spool)
+    with Spool(folder) as left:
+        results = {url: left.result(url) for url in urls}
+        return {
+            url: (one, left.content(url) if one["status"] == "ok" else None) for url, one in results.items()
+        }
 
 
 WANTED = {
@@ -96,7 +99,7 @@ def test_nothing_hangs_and_every_url_ends_in_exactly_one_status(server, tmp_path
     assert server.asked["/loop/5"] == 1
     assert server.asked["/loop/6"] == 0
     assert server.agents == {LIMITS.user_agent}
-    assert not list((tmp_path / "spool").glob("*.part"))
+    assert {path.suffix for path in (tmp_path / "spool").iterdir()} == {".jsonl", ".bodies"}
 
 
 def test_what_has_ended_is_not_asked_for_again(server, tmp_path):
@@ -180,11 +183,30 @@ def test_sniffing_takes_any_bytes(content):
     assert sniff(content) in (None, "JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
 
-def test_a_torn_note_of_a_killed_run_is_not_taken_for_an_end(server, tmp_path):
-    spool = Spool(tmp_path)
-    url = server.url("/image/2")
-    name = hashlib.sha256(url.encode()).hexdigest()
-    (tmp_path / f"{name}.123.part").write_bytes(jpeg()[:50])
-    (tmp_path / f"{name}.123.note").write_text('{"url": ')
-    assert not spool.has(url)
-    assert fetched([url], tmp_path)[url][1] == jpeg(2)
+def test_a_torn_line_of_a_killed_run_is_not_taken_for_an_end(server, tmp_path):
+    urls = [server.url(f"/image/{i}") for i in range(3)]
+    fetched(urls, tmp_path)
+    (journal,) = (path for path in tmp_path.glob("*.jsonl") if path.stat().st_size)
+    journal.write_text(journal.read_text()[:-1])
+    got = fetched(urls, tmp_path)
+    assert [got[url][1] for url in urls] == [jpeg(i) for i in range(3)]
+    assert sorted(server.asked.values()) == [1, 1, 2]
+
+
+def test_a_body_that_a_crash_of_the_machine_left_torn_is_fetched_again(server, tmp_path):
+    urls = [server.url(f"/image/{i}") for i in range(3)]
+    fetched(urls, tmp_path)
+    (bodies,) = (path for path in tmp_path.glob("*.bodies") if path.stat().st_size)
+    bodies.write_bytes(bodies.read_bytes()[:-1])
+    got = fetched(urls, tmp_path)
+    assert [got[url][1] for url in urls] == [jpeg(i) for i in range(3)]
+    assert sorted(server.asked.values()) == [1, 1, 2]
+
+
+def test_a_full_disk_is_not_blamed_on_the_url(server, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Spool, "keep", full)
+    with Spool(tmp_path) as spool, pytest.raises(OSError, match="No space"):
+        download([server.url("/image/1")], LIMITS, spool)

@@ -95,7 +95,7 @@ def test_what_is_too_large_is_not_even_read(spark, tree):
 def test_bytes_that_changed_since_they_were_hashed_are_not_stored(spark, tree):
     hashed = hashed_tree(spark, tree).withColumnRenamed("sha256", "image_id").localCheckpoint()
     (tree / "n01443537_flat.JPEG").write_bytes(b"something else")
-    stored = as_dicts(read_files(hashed, Opening(max_bytes=1000)))
+    stored = as_dicts(read_files(hashed, Opening(max_bytes=1000)).as_rows())
     assert len(stored) == 10
     assert all(hashlib.sha256(row["bytes"]).hexdigest() == row["image_id"] for row in stored)
     assert all(len(row["bytes"]) == row["size_bytes"] for row in stored)
@@ -104,7 +104,7 @@ def test_bytes_that_changed_since_they_were_hashed_are_not_stored(spark, tree):
 def test_reading_holds_a_batch_at_a_time(spark, tree, monkeypatch):
     monkeypatch.setattr(files, "BATCH_BYTES", 10)
     hashed = hashed_tree(spark, tree).withColumnRenamed("sha256", "image_id")
-    assert read_files(hashed, Opening(max_bytes=1000)).count() == 11
+    assert read_files(hashed, Opening(max_bytes=1000)).as_rows().count() == 11
 
 
 def test_a_missing_folder_is_said(spark, tmp_path):
