@@ -8,10 +8,10 @@ takes it away, as it does with files of Spark's own tasks.
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -60,16 +60,21 @@ class Images:
         """The rows of WRITTEN, of files that tasks write into ``folder`` while these rows are computed."""
         reading = self.reading
         return self.places.mapInArrow(
-            lambda rows: _written(batches_of(reading(rows), IMAGE_BYTES), Path(folder)), WRITTEN
+            lambda rows: write_files(batches_of(reading(rows), IMAGE_BYTES), Path(folder)), WRITTEN
         )
 
 
-def _written(batches: Iterator[pa.RecordBatch], folder: Path) -> Iterator[pa.RecordBatch]:
-    """Write batches to files of about TASK_BYTES, each batch a row group; memory holds one of them."""
+def write_files(
+    batches: Iterator[pa.RecordBatch], folder: Path, file_bytes: int = TASK_BYTES
+) -> Iterator[pa.RecordBatch]:
+    """Write batches of IMAGE_BYTES to files of about ``file_bytes``, each batch a row group; one row of WRITTEN a file.
+
+    Memory holds one batch. Of a file that could not be finished nothing stays.
+    """
     for batch in batches:
         path = folder / f"part-{uuid.uuid4()}.parquet"
         try:
-            n_rows = _write(path, batch, batches)
+            n_rows = _write(path, chain([batch], batches), file_bytes)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -78,7 +83,7 @@ def _written(batches: Iterator[pa.RecordBatch], folder: Path) -> Iterator[pa.Rec
         yield batch_of([row], WRITTEN)
 
 
-def _write(path: Path, batch: pa.RecordBatch | None, further: Iterator[pa.RecordBatch]) -> int:
+def _write(path: Path, batches: Iterator[pa.RecordBatch], file_bytes: int) -> int:
     n_rows = 0
     # Neither compression nor a dictionary makes images smaller, and their least and greatest bytes help nobody.
     with (
@@ -92,8 +97,9 @@ def _write(path: Path, batch: pa.RecordBatch | None, further: Iterator[pa.Record
             store_schema=False,
         ) as writer,
     ):
-        while batch is not None:
+        for batch in batches:
             writer.write_batch(batch)
             n_rows += batch.num_rows
-            batch = next(further, None) if os.fstat(stream.fileno()).st_size < TASK_BYTES else None
+            if stream.tell() >= file_bytes:
+                break
     return n_rows

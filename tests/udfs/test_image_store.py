@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from synlake import tables
+from synlake.delta_log import DataFile
+from synlake.jobs.storing import store_images
+from synlake.udfs.files import batch_of
+from synlake.udfs.image_store import IMAGE_BYTES, Images, write_files
+
+ROWS = [(f"{i:064x}", 3000 + i, bytes([i % 256]) * (3000 + i)) for i in range(50)]
+
+
+def read_from(batches):
+    for batch in batches:
+        for row in batch.to_pylist():
+            yield ROWS[row["n"]]
+
+
+@pytest.fixture
+def images(spark):
+    return Images(spark.range(50).selectExpr("cast(id as int) AS n").repartition(3, "n"), read_from)
+
+
+def stored(warehouse):
+    return sorted(tuple(row) for row in tables.read(warehouse, "image_bytes").collect())
+
+
+def test_files_that_tasks_write_hold_the_rows_that_spark_would_write(spark, warehouse, images):
+    marked = tables.Warehouse(spark, warehouse.root, user_metadata={"run_id": "r1"})
+    store_images(marked, images)
+    assert [(i, n, bytes(b)) for i, n, b in stored(warehouse)] == ROWS
+    assert stored(warehouse) == sorted(tuple(row) for row in images.as_rows().collect())
+    newest = tables.commits(warehouse, "image_bytes").first()
+    assert (newest["operation"], json.loads(newest["userMetadata"])) == ("WRITE", {"run_id": "r1"})
+    assert tables.read(warehouse, "image_bytes").count() == 50  # Delta answers from the files' own counts
+
+
+def test_images_are_added_to_those_that_spark_wrote(spark, warehouse, images):
+    tables.append_unstaged(warehouse, "image_bytes", images.as_rows().where("size_bytes < 3010"))
+    rest = Images(images.places.where("n >= 10"), read_from)
+    store_images(warehouse, rest)
+    assert [(i, n, bytes(b)) for i, n, b in stored(warehouse)] == ROWS
+
+
+def test_a_file_that_was_not_committed_is_in_no_version(spark, warehouse, images):
+    folder = tables.make(warehouse, "image_bytes")
+    orphans = images.as_files(folder).collect()  # a job killed here
+    assert sum(row["n_rows"] for row in orphans) == 50
+    assert stored(warehouse) == []
+    tables.append_files(warehouse, "image_bytes", [DataFile(**orphans[0].asDict())])
+    assert len(stored(warehouse)) == orphans[0]["n_rows"]
+
+
+def test_a_large_task_writes_several_files(tmp_path):
+    batches = (batch_of(ROWS[i : i + 5], IMAGE_BYTES) for i in range(0, 50, 5))
+    found = [row for batch in write_files(batches, tmp_path, file_bytes=40_000) for row in batch.to_pylist()]
+    assert [row["n_rows"] for row in found] == [15, 15, 15, 5]
+    files = [pq.ParquetFile(tmp_path / row["name"]) for row in found]
+    assert [file.metadata.num_row_groups for file in files] == [3, 3, 3, 1]
+    assert [row["size_bytes"] for row in found] == [(tmp_path / row["name"]).stat().st_size for row in found]
+    assert [value for file in files for value in file.read()["bytes"].to_pylist()] == [row[2] for row in ROWS]
+
+
+def test_of_a_file_that_could_not_be_finished_nothing_stays(tmp_path):
+    def broken():
+        yield batch_of(ROWS[:5], IMAGE_BYTES)
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        list(write_files(broken(), tmp_path))
+    assert not list(tmp_path.iterdir())
