@@ -37,7 +37,9 @@ cluster-test: ## the pipeline on a standalone master with two workers: same rele
 
 bench-crowd: setup ## Dawid-Skene and majority against crowd-kit, on synthetic votes
 	$(VENV)/python -m pip install -q -c constraints.txt -e '.[bench]'
-	$(VENV)/python benchmarks/crowd.py
+	$(VENV)/python benchmarks/crowd.py --votes 10000000 --rounds 10
+	$(VENV)/python benchmarks/crowd.py --votes 1000000,10000000,30000000 --rounds 10 --alone --methods dawid_skene --memory 4g
+	$(VENV)/python benchmarks/crowd_accuracy.py $(VOTES)
 
 bench-sources: setup ## downloads against img2dataset; seconds of selection
 	$(VENV)/python -m pip install -q --no-deps img2dataset==1.47.0 "webdataset<0.3" fire==0.7.1 exifread-nocycle==3.0.1 fsspec termcolor braceexpand tqdm # what it resizes with is left out
@@ -66,3 +68,4 @@ bench-dedup: setup ## deduplication against FAISS, imagededup and Spark's own re
 	$(VENV)/python benchmarks/dedup_recall.py $(IMAGES) --n-images 300 --plot build/recall.png
 
 IMAGES ?= ../shared/data/images
+VOTES ?= ../shared/data/votes/dog ../shared/data/votes/product

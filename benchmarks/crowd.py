@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--votes", default="1000000,10000000", help="how many, separated by commas")
     parser.add_argument("--methods", default="dawid_skene,majority")
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--memory", default="4g", help="what synlake's JVM may take")
+    parser.add_argument("--memory", default="2g", help="what synlake's JVM may take")
     parser.add_argument(
         "--alone", action="store_true", help="synlake only, where crowd-kit would take too long"
     )

@@ -1,6 +1,6 @@
 """Downloading through ingest-images against img2dataset: the same URLs, from the same server on this machine.
 
-    python benchmarks/download.py [--n 20000] [--runs 3] [--failing 0.2] [--concurrency 32] [--kilobytes 100]
+    python benchmarks/download.py [--n 60000] [--runs 3] [--failing 0.2] [--concurrency 32] [--kilobytes 100]
 
 Both keep the bytes as they come (no resizing, no re-encoding), compute sha256, ask each URL once, and have one process
 that downloads, with the same number of requests at once. Ours is the whole job: list, search_results, downloads,
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--n", type=int, default=20_000, help="URLs")
+    parser.add_argument("--n", type=int, default=60_000, help="URLs")
     parser.add_argument("--runs", type=int, default=3, help="pairs of runs")
     parser.add_argument("--failing", type=float, default=0.0, help="share of URLs that answer 404")
     parser.add_argument("--concurrency", type=int, default=32, help="requests at once")
