@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from pathlib import Path
+
 from synlake import tables
 from synlake.delta_log import DataFile
 from synlake.tables import Warehouse
@@ -13,6 +16,11 @@ def store_images(warehouse: Warehouse, images: Images) -> None:
     if warehouse.is_remote:
         tables.append_unstaged(warehouse, "image_bytes", images.as_rows())
         return
-    folder = tables.make(warehouse, "image_bytes")
-    written = images.as_files(folder).collect()  # one row for some 128 MB of images
+    folder, prefix = tables.make(warehouse, "image_bytes"), f"part-{uuid.uuid4()}"
+    try:
+        written = images.as_files(folder, prefix).collect()  # one row for some 128 MB of images
+    except Exception:  # a full disk, say, which they would keep full
+        for left in Path(folder).glob(f"{prefix}-*"):
+            left.unlink(missing_ok=True)
+        raise
     tables.append_files(warehouse, "image_bytes", [DataFile(**row.asDict()) for row in written])

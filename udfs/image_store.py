@@ -56,23 +56,26 @@ class Images:
         reading = self.reading  # what goes to tasks must not hold a DataFrame
         return self.places.mapInArrow(lambda rows: batches_of(reading(rows), IMAGE_BYTES), IMAGE_BYTES)
 
-    def as_files(self, folder: str) -> DataFrame:
-        """The rows of WRITTEN, of files that tasks write into ``folder`` while these rows are computed."""
+    def as_files(self, folder: str, prefix: str) -> DataFrame:
+        """The rows of WRITTEN, of files that tasks write into ``folder`` while these rows are computed.
+
+        Their names begin with ``prefix``, by which what a failed job leaves can be told from what others write.
+        """
         reading = self.reading
         return self.places.mapInArrow(
-            lambda rows: write_files(batches_of(reading(rows), IMAGE_BYTES), Path(folder)), WRITTEN
+            lambda rows: write_files(batches_of(reading(rows), IMAGE_BYTES), Path(folder), prefix), WRITTEN
         )
 
 
 def write_files(
-    batches: Iterator[pa.RecordBatch], folder: Path, file_bytes: int = TASK_BYTES
+    batches: Iterator[pa.RecordBatch], folder: Path, prefix: str, file_bytes: int = TASK_BYTES
 ) -> Iterator[pa.RecordBatch]:
     """Write batches of IMAGE_BYTES to files of about ``file_bytes``, each batch a row group; one row of WRITTEN a file.
 
     Memory holds one batch. Of a file that could not be finished nothing stays.
     """
     for batch in batches:
-        path = folder / f"part-{uuid.uuid4()}.parquet"
+        path = folder / f"{prefix}-{uuid.uuid4()}.parquet"
         try:
             n_rows = _write(path, chain([batch], batches), file_bytes)
         except BaseException:

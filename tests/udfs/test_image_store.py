@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from pyspark.errors import PySparkException
 
 from synlake import tables
 from synlake.delta_log import DataFile
@@ -48,16 +50,37 @@ def test_images_are_added_to_those_that_spark_wrote(spark, warehouse, images):
 
 def test_a_file_that_was_not_committed_is_in_no_version(spark, warehouse, images):
     folder = tables.make(warehouse, "image_bytes")
-    orphans = images.as_files(folder).collect()  # a job killed here
+    orphans = images.as_files(folder, "part").collect()  # a job killed here
     assert sum(row["n_rows"] for row in orphans) == 50
     assert stored(warehouse) == []
     tables.append_files(warehouse, "image_bytes", [DataFile(**orphans[0].asDict())])
     assert len(stored(warehouse)) == orphans[0]["n_rows"]
 
 
+def test_a_job_that_fails_leaves_no_files_of_its_own(warehouse, images):
+    folder = Path(tables.make(warehouse, "image_bytes"))
+    others = folder / "part-of-another-job.parquet"
+    others.touch()
+
+    def half(batches):
+        for row in read_from(batches):
+            if row == ROWS[7]:
+                raise OSError("No space left on device")
+            yield row
+
+    with pytest.raises(PySparkException, match="No space"):
+        store_images(warehouse, Images(images.places, half))
+    assert list(folder.glob("*.parquet")) == [others]
+    assert stored(warehouse) == []
+
+
 def test_a_large_task_writes_several_files(tmp_path):
     batches = (batch_of(ROWS[i : i + 5], IMAGE_BYTES) for i in range(0, 50, 5))
-    found = [row for batch in write_files(batches, tmp_path, file_bytes=40_000) for row in batch.to_pylist()]
+    found = [
+        row
+        for batch in write_files(batches, tmp_path, "part", file_bytes=40_000)
+        for row in batch.to_pylist()
+    ]
     assert [row["n_rows"] for row in found] == [15, 15, 15, 5]
     files = [pq.ParquetFile(tmp_path / row["name"]) for row in found]
     assert [file.metadata.num_row_groups for file in files] == [3, 3, 3, 1]
@@ -71,5 +94,5 @@ def test_of_a_file_that_could_not_be_finished_nothing_stays(tmp_path):
         raise OSError("No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        list(write_files(broken(), tmp_path))
+        list(write_files(broken(), tmp_path, "part"))
     assert not list(tmp_path.iterdir())
