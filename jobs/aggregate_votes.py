@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -79,8 +80,17 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
             _write_labels(warehouse, _labels(items, tasks, gold, settings), settings)
         written = tables.read(replace(warehouse, pins={}), "labels")
         tables.overwrite(warehouse, "workers", _workers(taken.workers, votes, written, found))
-    left_out = Control("n_votes_of_excluded_workers", taken.n_left_out)
-    return flagged_outcome(written, "escalation_reason", controls=(left_out, *_controls(found)))
+    n_bare = _without_label(votes, written) if taken.n_left_out else 0
+    left_out = (
+        Control("n_votes_of_excluded_workers", taken.n_left_out),
+        Control("n_items_without_votes", n_bare),
+    )
+    notes = (f"{n_bare} items have votes of excluded workers only, and no label",) if n_bare else ()
+    return flagged_outcome(written, "escalation_reason", controls=(*left_out, *_controls(found)), notes=notes)
+
+
+def _without_label(votes: DataFrame, labels: DataFrame) -> int:
+    return votes.select("item_id").join(labels, on="item_id", how="left_anti").distinct().count()
 
 
 @contextmanager
@@ -106,15 +116,21 @@ def _rule(settings: Config) -> Rule:
 
 def _shares(text: str) -> dict[str, float]:
     pairs = [part.rpartition("=") for part in text.split(",")]
-    return {label.strip(): float(share) for label, _, share in pairs}
+    shares = {label.strip(): float(share) for label, _, share in pairs}
+    if not all(map(math.isfinite, shares.values())):
+        raise ValueError(text)
+    return shares
 
 
 def _labels(items: DataFrame, tasks: DataFrame, gold: DataFrame, settings: Config) -> DataFrame:
-    asked = tasks.select("item_id", "synset_id", "image_id")
-    is_known = gold.select("item_id", F.lit(True).alias("is_gold"))
+    """Items with what they are about. What is known (a control, or of --gold-file) needs no expert."""
+    asked = tasks.select("item_id", "synset_id", "image_id", "is_gold")
+    known = gold.select("item_id", F.lit(True).alias("is_known"))
     reason = escalation_reason(min_confidence=settings.min_confidence, min_votes=settings.min_votes)
-    full = items.join(asked, on="item_id", how="left").join(is_known, on="item_id", how="left")
-    return full.fillna(False, subset=["is_gold"]).withColumn("escalation_reason", reason)
+    full = items.join(asked, on="item_id", how="left").join(known, on="item_id", how="left")
+    return full.fillna(False, subset=["is_gold"]).withColumn(
+        "escalation_reason", F.when(F.col("is_known").isNull(), reason)
+    )
 
 
 def _write_labels(warehouse: Warehouse, labels: DataFrame, settings: Config) -> None:

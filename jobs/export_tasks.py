@@ -21,6 +21,7 @@ from synlake.errors import InputError
 from synlake.jobs import plan_annotation, task_files
 from synlake.methods import task_export
 from synlake.methods.hits import controls, lay_out, position
+from synlake.methods.reviews import second_round
 from synlake.methods.vote_rounds import (
     confidence_tables,
     control_offers,
@@ -89,7 +90,9 @@ def _lacking(
     if settings.escalated:
         if settings.n_votes is None:
             raise InputError("--escalated: --n-votes says how many votes these are to have in all")
-        doubtful = tables.read(warehouse, "labels").where("is_escalated").select("item_id")
+        reviews = tables.read_or_empty(warehouse, "reviews")
+        again = second_round(tables.read(warehouse, "labels"), reviews, max_votes=settings.n_votes)
+        doubtful = again.select("item_id")
         found = found.join(doubtful.withColumnRenamed("item_id", "task_id"), on="task_id", how="left_semi")
     if settings.n_votes is not None or plan.votes == "fixed":
         return lacking_fixed(found, n_votes=settings.n_votes)

@@ -108,10 +108,19 @@ def _shape(settings: Config) -> Shape:
 
 
 def _hints(now: Warehouse, settings: Config) -> tuple[str, ...]:
-    """What to try where lines were broken in the middle of quotes."""
+    """What to try where times could not be read, or lines were broken in the middle of quotes."""
+    here = tables.read(now, "votes").where(F.col("source_file") == Path(str(settings.input)).name)
+    timeless = here.where("reject_reason IS NULL AND answered_at IS NULL") if settings.time_column else None
+    n_timeless = timeless.count() if timeless else 0
+    wanted = (
+        f"{n_timeless} votes have no time in column {settings.time_column}, or none as in 2026-01-31 14:05:00"
+    )
+    return (*((wanted,) if n_timeless else ()), *_halved(here, settings))
+
+
+def _halved(here: DataFrame, settings: Config) -> tuple[str, ...]:
     if settings.source != "csv" or settings.quoted_newlines:
         return ()
-    here = tables.read(now, "votes").where(F.col("source_file") == Path(str(settings.input)).name)
     halves = here.where(F.length(F.regexp_replace("raw", '[^"]', "")) % 2 == 1)
     n_halves = halves.count()
     if not n_halves:

@@ -76,7 +76,8 @@ def _import_decisions(warehouse: Warehouse, settings: Config) -> None:
     reviews = tables.read(replace(warehouse, pins={}), "reviews")
     known = reviews.where("kind = 'decision' AND reject_reason IS NULL")
     as_of = F.lit(moment(settings.as_of))
-    decisions = flag_decisions(given, tables.read(warehouse, "labels"), known, as_of=as_of)
+    labels, tasks = tables.read(warehouse, "labels"), tables.read_or_empty(warehouse, "tasks")
+    decisions = flag_decisions(given, labels, tasks, known, as_of=as_of)
     tables.insert_new(warehouse, "reviews", decisions)
 
 

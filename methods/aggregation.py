@@ -85,7 +85,8 @@ def aggregated(votes: DataFrame, gold: DataFrame, rule: Rule) -> Iterator[Aggreg
     label order.
     """
     if rule.method == "majority":
-        yield Aggregate(vote_counts(votes).withColumn("difficulty", F.lit(None).cast("double")))
+        items = clamped(vote_counts(votes), gold)
+        yield Aggregate(items.withColumn("difficulty", F.lit(None).cast("double")))
         return
     labels, workers, n_votes = names_of(votes, gold)
     known = votes.join(gold.select("item_id", "expected_answer"), on="item_id", how="left")
@@ -101,6 +102,21 @@ def aggregated(votes: DataFrame, gold: DataFrame, rule: Rule) -> Iterator[Aggreg
         yield Aggregate(decide(packed, judge), labels, workers, confusion, trace, is_converged)
     finally:
         packed.blocks.unpersist()
+
+
+def clamped(items: DataFrame, gold: DataFrame) -> DataFrame:
+    """``items`` with the label that is known, where one is: it is certain, whatever the votes say."""
+    known = F.col("expected_answer")
+    certain = {
+        "label": known,
+        "confidence": F.lit(1.0),
+        "posterior": F.create_map(known, F.lit(1.0)),
+        "is_tie": F.lit(False),
+    }
+    joined = items.join(gold.select("item_id", "expected_answer"), on="item_id", how="left")
+    return joined.withColumns(
+        {name: F.when(known.isNotNull(), value).otherwise(F.col(name)) for name, value in certain.items()}
+    ).select(*items.columns)
 
 
 def expected_confusion(packed: Packed, judge: Judge) -> Floats | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake.methods.majority import majority_vote
+from synlake.methods.reviews import expert_labels
 
 
 def decided_labels(labels: DataFrame, reviews: DataFrame) -> DataFrame:
@@ -14,12 +14,7 @@ def decided_labels(labels: DataFrame, reviews: DataFrame) -> DataFrame:
     Experts win over the crowd. Where they disagree among themselves their majority counts; without one
     the item stays open, as does an escalated item on which nobody has decided.
     """
-    counted = reviews.where("kind = 'decision' AND reject_reason IS NULL")
-    decided = majority_vote(counted.select("item_id", F.col("label").alias("answer")), min_confidence=0.0)
-    expert = decided.select(
-        "item_id", F.col("label").alias("expert_label"), F.col("is_escalated").alias("is_disputed")
-    )
-    both = labels.where(~F.col("is_gold")).join(expert, on="item_id", how="left")
+    both = labels.where(~F.col("is_gold")).join(expert_labels(reviews), on="item_id", how="left")
     by_expert = F.col("expert_label").isNotNull()
     return both.select(
         "item_id",

@@ -6,20 +6,30 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from synlake.methods.audit import drawn_for_audit
+from synlake.methods.majority import majority_vote
+from synlake.methods.votes import meant
 
 
-def flag_decisions(given: DataFrame, labels: DataFrame, known: DataFrame, *, as_of: Column) -> DataFrame:
+def flag_decisions(
+    given: DataFrame, labels: DataFrame, tasks: DataFrame, known: DataFrame, *, as_of: Column
+) -> DataFrame:
     """Rows of ``reviews`` of kind ``decision`` from a file's lines; a reviewer decides once on an item.
 
     ``given`` is what ``intake.read_rows`` returns with ``item_id, reviewer_id, label, reviewed_at``;
-    ``known`` are the decisions that count already. A line that does not say when is of ``as_of``.
+    ``known`` are the decisions that count already. A line that does not say when is of ``as_of``. Where an item is
+    one of ``tasks``, the label is one of its answers, or an answer's text, whatever its case.
     """
     columns = ("item_id", "reviewer_id", "label")
     rows = given.withColumns({c: F.when(F.col(c) != "", F.col(c)) for c in columns})
+    offered = tasks.select(F.col("task_id").alias("item_id"), "options")
+    rows = rows.join(offered, on="item_id", how="left").withColumn("answer", F.col("label"))
+    rows = rows.withColumn("meant", meant((), {}))
     is_malformed = F.col("raw").isNotNull() | F.col("item_id").isNull()
     is_decided = F.col("reviewer_id").isNotNull() & F.col("label").isNotNull()
     what = F.to_json(F.struct(F.lit("decision").alias("kind"), *columns, "raw"))
-    rows = rows.withColumns({"is_whole": ~is_malformed & is_decided, "what": what})
+    rows = rows.withColumns(
+        {"is_whole": ~is_malformed & is_decided & F.col("meant").isNotNull(), "what": what}
+    )
     mine = Window.partitionBy("item_id", "reviewer_id").orderBy(F.desc("is_whole"), "line_order")
     same = Window.partitionBy("what").orderBy("line_order")
     rows = rows.withColumns({"turn": F.row_number().over(mine), "nth": F.row_number().over(same)})
@@ -32,6 +42,7 @@ def flag_decisions(given: DataFrame, labels: DataFrame, known: DataFrame, *, as_
         F.when(is_malformed, F.lit("malformed")),
         F.when(~is_decided, F.lit("not_decided")),
         F.when(F.col("is_labelled").isNull(), F.lit("unknown_item")),
+        F.when(F.col("meant").isNull(), F.lit("unknown_answer")),
         F.when((F.col("turn") > 1) | F.col("is_known").isNotNull(), F.lit("duplicate_review")),
     )
     return rows.select(
@@ -39,7 +50,7 @@ def flag_decisions(given: DataFrame, labels: DataFrame, known: DataFrame, *, as_
         "item_id",
         "reviewer_id",
         F.lit("decision").alias("kind"),
-        "label",
+        F.coalesce("meant", "label").alias("label"),
         F.coalesce(F.try_to_timestamp("reviewed_at"), as_of).alias("reviewed_at"),
         reason.alias("reject_reason"),
     )
@@ -69,8 +80,8 @@ def second_round(labels: DataFrame, reviews: DataFrame, *, max_votes: int) -> Da
     ``n_more`` is how many more answers make ``max_votes``.
     """
     return (
-        _undecided(labels, reviews)
-        .where(F.col("is_escalated") & (F.col("n_votes") < max_votes))
+        undecided(labels, reviews)
+        .where(F.col("is_escalated") & ~F.col("is_disputed") & (F.col("n_votes") < max_votes))
         .select(
             "item_id",
             "synset_id",
@@ -82,18 +93,22 @@ def second_round(labels: DataFrame, reviews: DataFrame, *, max_votes: int) -> Da
 
 
 def review_sheet(labels: DataFrame, reviews: DataFrame, tasks: DataFrame, *, max_votes: int) -> DataFrame:
-    """What experts are still to look at: escalated and drawn items that nobody has decided on.
+    """What experts are still to look at: escalated and drawn items that nobody has decided on, or as many one way as
+    another.
 
     Escalated items that :func:`second_round` takes come later. Of what the crowd said the sheet says nothing:
     a decision should not lean on it.
     """
     counted = reviews.where(F.col("reject_reason").isNull())
     drawn = counted.where("kind = 'audit'").select("item_id").distinct().withColumn("is_audit", F.lit(True))
-    asked = tasks.select(F.col("task_id").alias("item_id"), "question", "gloss")
-    is_due = F.col("is_escalated") & (F.col("n_votes") >= max_votes)
+    answers = F.transform("options", lambda one: F.concat_ws(": ", one["answer"], one["text"]))
+    asked = tasks.select(
+        F.col("task_id").alias("item_id"), "question", "gloss", F.concat_ws("; ", answers).alias("options")
+    )
+    is_due = F.col("is_disputed") | (F.col("is_escalated") & (F.col("n_votes") >= max_votes))
     blank = [F.lit(None).cast("string").alias(name) for name in ("reviewer_id", "label", "reviewed_at")]
     return (
-        _undecided(labels, reviews)
+        undecided(labels, reviews)
         .join(drawn, on="item_id", how="left")
         .where(is_due | (F.col("is_audit") & ~F.col("is_escalated")))
         .join(asked, on="item_id", how="left")
@@ -103,12 +118,29 @@ def review_sheet(labels: DataFrame, reviews: DataFrame, tasks: DataFrame, *, max
             "image_id",
             "question",
             "gloss",
-            F.coalesce("escalation_reason", F.lit("audit")).alias("why"),
+            "options",
+            F.coalesce(
+                F.when(F.col("is_disputed"), "experts_disagree"), "escalation_reason", F.lit("audit")
+            ).alias("why"),
             *blank,
         )
     )
 
 
-def _undecided(labels: DataFrame, reviews: DataFrame) -> DataFrame:
-    decided = reviews.where("kind = 'decision' AND reject_reason IS NULL").select("item_id").distinct()
-    return labels.where(~F.col("is_gold")).join(decided, on="item_id", how="left_anti")
+def expert_labels(reviews: DataFrame) -> DataFrame:
+    """``item_id, expert_label, is_disputed`` of each item that experts decided on: what most of them say.
+
+    Disputed where as many say something else.
+    """
+    counted = reviews.where("kind = 'decision' AND reject_reason IS NULL")
+    decided = majority_vote(counted.select("item_id", F.col("label").alias("answer")), min_confidence=0.0)
+    return decided.select(
+        "item_id", F.col("label").alias("expert_label"), F.col("is_escalated").alias("is_disputed")
+    )
+
+
+def undecided(labels: DataFrame, reviews: DataFrame) -> DataFrame:
+    """The items, but for controls, on which no expert has decided, or not in the end (``is_disputed``)."""
+    experts = expert_labels(reviews).select("item_id", "is_disputed")
+    joined = labels.where(~F.col("is_gold")).join(experts, on="item_id", how="left")
+    return joined.where(F.coalesce("is_disputed", F.lit(True))).fillna(False, subset=["is_disputed"])

@@ -58,8 +58,9 @@ class Rule:
 
         Asking for so many in parallel spends no vote that asking one at a time would have saved.
         """
-        left = self.max_votes - sum(state)
-        if left <= 0 or self.is_settled(state):
+        left, is_asked = self.max_votes - sum(state), sum(state) > 0
+        # However likely a synset's images are to show it: of an image that nobody saw, nothing is known.
+        if left <= 0 or (is_asked and self.is_settled(state)):
             return 0
         a, b = state
         for more in range(1, left):

@@ -30,7 +30,7 @@ def flag_votes(
     """
     blank_to_null = {name: F.when(F.col(name) != "", F.col(name)) for name in _NAMES}
     votes = _with_task(given.withColumns(blank_to_null), tasks).withColumn("said", F.col("answer"))
-    votes = votes.withColumn("meant", _meant(answers, answer_map or {}))
+    votes = votes.withColumn("meant", meant(answers, answer_map or {}))
     votes = votes.withColumns({"fault": _fault(), "is_old": F.lit(False)})
     votes = votes.withColumn("answer", F.coalesce("meant", "answer"))
     # Votes that count already stand before all others: a union, since a join would shuffle once more.
@@ -70,9 +70,11 @@ def _with_task(votes: DataFrame, tasks: DataFrame | None) -> DataFrame:
     return votes.join(asked, on="item_id", how="left").fillna(False, subset=["is_known"])
 
 
-def _meant(answers: Sequence[str], answer_map: Mapping[str, str]) -> Column:
-    """The answer that is stored: what the map makes of it, and of a task's options the one of that name or
-    text, whatever its case; null where it is none of those that may be given.
+def meant(answers: Sequence[str], answer_map: Mapping[str, str]) -> Column:
+    """The answer that is stored, of rows with ``answer`` and their task's ``options`` (null: any answer will do).
+
+    It is what the map makes of it, and of the options the one of that name or text, whatever its case; null where it
+    is none of those that may be given.
     """
     given = F.col("answer")
     for written, stands_for in answer_map.items():

@@ -31,7 +31,7 @@ TABLE = Table(
             ),
             column("n_votes", LongType(), "votes that count"),
             column("difficulty", DoubleType(), "expected 1/ease (method glad); else null", nullable=True),
-            column("is_gold", BooleanType(), "a task with a known answer; not in any release"),
+            column("is_gold", BooleanType(), "a control, asked to measure workers; not in any release"),
             column("is_escalated", BooleanType(), "an expert has to decide"),
             column("escalation_reason", StringType(), "why; null: not escalated", nullable=True),
         ]

@@ -116,6 +116,7 @@ REVIEW = {
     "malformed": "the line could not be parsed, or lacks an item",
     "not_decided": "no label or no reviewer is given: a line of the sheet that is still to be filled in",
     "unknown_item": "no label has this item_id",
+    "unknown_answer": "none of the answers that the item's task offers",
     "duplicate_review": "the reviewer decided on this item before; the first decision counts",
 }
 

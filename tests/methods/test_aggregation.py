@@ -115,6 +115,16 @@ def test_gold_clamps_and_teaches(spark):
     }
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_known_is_certain_whatever_the_votes_say(spark, method):
+    votes = [(item, worker, "yes") for item in "abc" for worker in "uvw"] + [("c", "x", "no")]
+    items, _ = run(spark, votes, Rule(method), [("a", "no")])
+    assert [row["n_votes"] for row in items] == [3, 3, 4]
+    assert (items[0]["label"], items[0]["is_tie"]) == ("no", False)
+    assert items[0]["confidence"] == pytest.approx(1.0)
+    assert items[0]["posterior"]["no"] == pytest.approx(1.0)
+
+
 def test_a_tie_is_said_to_be_one(spark):
     items, _ = run(spark, [("a", "u", "yes"), ("a", "v", "no")], Rule("weighted_majority"))
     assert [(row["label"], row["is_tie"]) for row in items] == [("no", True)]

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import datetime as dt
+
+from pyspark.sql import functions as F
 from rows import as_dicts, rows
 
 from synlake.methods.escalation import escalation_reason, second_opinion, with_difficult_synsets
-from synlake.methods.reviews import review_sheet, second_round
+from synlake.methods.reviews import expert_labels, flag_decisions, review_sheet, second_round
 
 ITEMS = "item_id string, label string, confidence double, posterior map<string,double>, n_votes bigint, is_tie boolean"
 
@@ -104,3 +107,51 @@ def test_escalated_items_are_asked_again_before_an_expert_is(spark):
     at_once = as_dicts(review_sheet(labels, reviews, tasks, max_votes=0), "item_id")
     assert {row["item_id"] for row in at_once} == {"again", "expert", "drawn", "drawn, in doubt since"}
     assert second_round(labels, reviews, max_votes=0).isEmpty()
+
+
+OPTIONS = [{"answer": "n01", "text": "tench"}, {"answer": "n02", "text": "goldfish"}]
+
+
+def test_experts_who_disagree_are_joined_by_another(spark):
+    labels = rows(
+        spark, "labels", {"item_id": "a", "is_escalated": True, "escalation_reason": "tie", "n_votes": 3}
+    )
+    tasks = rows(spark, "tasks", {"task_id": "a", "options": OPTIONS})
+
+    def decided(*says):
+        given = [
+            {"review_id": r, "item_id": "a", "reviewer_id": r, "kind": "decision", "label": s}
+            for r, s in says
+        ]
+        return rows(spark, "reviews", *given)
+
+    both = decided(("eve", "n01"), ("bob", "n02"))
+    assert [row["is_disputed"] for row in as_dicts(expert_labels(both))] == [True]
+    sheet = as_dicts(review_sheet(labels, both, tasks, max_votes=7))
+    assert [(row["why"], row["options"]) for row in sheet] == [
+        ("experts_disagree", "n01: tench; n02: goldfish")
+    ]
+    assert second_round(labels, both, max_votes=7).isEmpty()
+    three = decided(("eve", "n01"), ("bob", "n02"), ("ann", "n02"))
+    assert [row["expert_label"] for row in as_dicts(expert_labels(three))] == ["n02"]
+    assert review_sheet(labels, three, tasks, max_votes=7).isEmpty()
+
+
+def test_an_expert_gives_one_of_the_answers_that_were_offered(spark):
+    labels = rows(spark, "labels", *({"item_id": item} for item in "abcd"))
+    tasks = rows(spark, "tasks", *({"task_id": item, "options": OPTIONS} for item in "abc"))
+    says = [("a", "Goldfish"), ("b", "maybe"), ("c", "maybe"), ("c", "N01"), ("d", "any at all")]
+    given = spark.createDataFrame(
+        [(item, "eve", label, None, None, n) for n, (item, label) in enumerate(says)],
+        "item_id string, reviewer_id string, label string, reviewed_at string, raw string, line_order int",
+    )
+    none = rows(spark, "reviews")
+    now = F.lit(dt.datetime(2026, 1, 1))
+    found = as_dicts(flag_decisions(given, labels, tasks, none, as_of=now), "item_id", "label")
+    assert [(row["item_id"], row["label"], row["reject_reason"]) for row in found] == [
+        ("a", "n02", None),
+        ("b", "maybe", "unknown_answer"),
+        ("c", "maybe", "unknown_answer"),
+        ("c", "n01", None),
+        ("d", "any at all", None),
+    ]

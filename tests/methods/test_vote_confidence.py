@@ -116,11 +116,18 @@ def test_asking_for_several_at_once_wastes_none(target, seed, accuracy):
     rule = rule_of(sampled(np.random.default_rng(seed), n=40, accuracy=accuracy), target=target, max_votes=8)
     for a, b, confidence, _, n_more in table_rows(rule, {}):
         is_settled = confidence >= target or confidence <= 1 - target
-        assert (n_more == 0) == (is_settled or a + b == 8)
+        assert (n_more == 0) == ((is_settled and a + b > 0) or a + b == 8)
         assert a + b + n_more <= 8
         for m in range(1, n_more):
             assert not rule.is_settled((a + m, b))
             assert not rule.is_settled((a, b + m))
+
+
+def test_an_image_that_nobody_saw_gets_a_vote_however_easy_its_synset_is():
+    rule = rule_of({(5, 0): 99.0, (0, 5): 1.0}, target=0.9, max_votes=8)
+    assert rule.is_settled((0, 0))
+    assert rule.n_more((0, 0)) == 1
+    assert rule.n_more((1, 0)) == 0
 
 
 def test_rates_of_a_small_synset_lean_on_those_of_all():
