@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from synlake import plain_files, tables
 from synlake.config import option
-from synlake.errors import UsageError
+from synlake.errors import InputError, UsageError
 from synlake.intake import ENCODINGS, Shape, read_lines, read_rows
 from synlake.methods.vote_sources import COLUMNS, SOURCES, from_label_studio, from_mturk, from_rows
 from synlake.methods.votes import flag_votes
@@ -77,7 +77,13 @@ def _given(warehouse: Warehouse, settings: Config, path: str) -> DataFrame:
     item, worker, answer = _columns(settings)
     spark, shape = warehouse.spark, _shape(settings)
     if settings.source == "label-studio":
-        return from_label_studio(read_elements(spark, path), item=item, answer=answer)
+        records = read_elements(spark, path)
+        if records.isEmpty():
+            raise InputError(
+                f"{path}: no JSON object is in it; wanted what Label Studio exports as JSON\n"
+                "  next: --source csv, if it was exported as CSV"
+            )
+        return from_label_studio(records, item=item, answer=answer)
     if settings.source == "mturk":
         lines, names = read_lines(spark, path, shape)
         time = settings.time_column or "SubmitTime"

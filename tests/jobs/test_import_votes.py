@@ -271,3 +271,9 @@ def test_objects_of_a_list_are_found_in_any_blocks_and_up_to_any_cut(given, inde
     assert [json.loads(one) for one in found[:-1]] == given[: max(0, len(found) - 1)]
     if found:
         assert cut.endswith(found[-1]) or json.loads(found[-1]) == given[len(found) - 1]
+
+
+def test_a_csv_is_no_export_of_label_studio(asked, tmp_path):
+    (tmp_path / "export.csv").write_text("task_id,annotator,answer\nt1,1,yes\n")
+    with pytest.raises(InputError, match="no JSON object"):
+        bring(asked, tmp_path / "export.csv", source="label-studio")
