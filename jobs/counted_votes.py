@@ -56,7 +56,10 @@ def counted(votes: DataFrame, gold: DataFrame, bars: Bars, rule: Rule) -> Iterat
 
 
 def known_answers(warehouse: Warehouse, tasks: DataFrame, path: str | None) -> DataFrame:
-    """``item_id, expected_answer`` of gold tasks, and of the file, which wins."""
+    """``item_id, expected_answer`` of gold tasks, and of the file, which wins.
+
+    :class:`InputError` where the file has two answers for one item.
+    """
     known = tasks.where("is_gold").select("item_id", "expected_answer")
     if path is None:
         return known
@@ -64,6 +67,13 @@ def known_answers(warehouse: Warehouse, tasks: DataFrame, path: str | None) -> D
     given = read_rows(warehouse.spark, path, names, {}).where(
         "raw IS NULL AND item_id <> '' AND expected_answer <> ''"
     )
+    answers = given.groupBy("item_id").agg(F.sort_array(F.collect_set("expected_answer")).alias("answers"))
+    torn = answers.where(F.size("answers") > 1).orderBy("item_id").first()
+    if torn is not None:
+        raise InputError(
+            f"--gold-file {path}: item {torn['item_id']} has the answers {', '.join(torn['answers'])}; wanted one\n"
+            "  next: leave out those that are not certain"
+        )
     both = known.withColumn("place", F.lit(1)).unionByName(given.select(*names, F.lit(0).alias("place")))
     one = F.min_by("expected_answer", F.struct("place", "expected_answer")).alias("expected_answer")
     return both.groupBy("item_id").agg(one)

@@ -11,7 +11,7 @@ import pytest
 from rows import as_dicts, rows
 
 from synlake import tables
-from synlake.errors import UsageError
+from synlake.errors import InputError, UsageError
 from synlake.jobs import aggregate_votes, audit_report, quality_report, review_labels
 
 TABLE = argparse.Namespace(format="csv")
@@ -113,3 +113,25 @@ def test_votes_are_judged_asked_again_reviewed_and_measured(voted, warehouse, tm
 def test_majority_tells_no_spammers(voted, warehouse):
     with pytest.raises(UsageError, match="--method dawid_skene"):
         aggregate_votes.main(warehouse, aggregate_votes.Config(min_spammer_score=0.1))
+
+
+def test_a_known_answer_is_kept_in_the_dataset_and_needs_no_expert(voted, warehouse, tmp_path):
+    known = dict(sorted(voted.items())[:3])
+    path = tmp_path / "gold.csv"
+    path.write_text(
+        "item_id,expected_answer\n" + "".join(f"{item},{answer}\n" for item, answer in known.items())
+    )
+    aggregate_votes.main(warehouse, aggregate_votes.Config(gold_file=str(path), min_confidence=0.99))
+    labels = {row["item_id"]: row for row in as_dicts(tables.read(warehouse, "labels"), "item_id")}
+    for item, answer in known.items():
+        row = labels[item]
+        assert (row["label"], row["confidence"], row["is_gold"], row["escalation_reason"]) == (
+            answer,
+            1.0,
+            False,
+            None,
+        )
+    assert any(row["is_escalated"] for row in labels.values())
+    path.write_text("item_id,expected_answer\na,yes\na,no\n")
+    with pytest.raises(InputError, match="item a has the answers no, yes"):
+        aggregate_votes.main(warehouse, aggregate_votes.Config(gold_file=str(path)))
