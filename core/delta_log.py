@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,17 +52,17 @@ def last_transaction(spark: SparkSession, path: str, app: str) -> int:
     return int(found.get()) if found.isDefined() else 0
 
 
-def add_files(spark: SparkSession, path: str, files: Iterable[DataFile], told: Mapping[str, str]) -> None:
-    """Commit files that tasks wrote into the table's folder, as an append; ``told`` is the commit's userMetadata.
+def add_files(spark: SparkSession, path: str, files: Iterable[DataFile], note: str) -> None:
+    """Commit files that tasks wrote into the table's folder, as an append; ``note`` is its userMetadata ("": none).
 
     For tables without partitions, whose schema and rules the files are known to keep.
     """
     jvm = spark._jvm
     assert jvm is not None
     delta, none = jvm.org.apache.spark.sql.delta, jvm.scala.Option.empty()
-    note = jvm.scala.Option.apply(json.dumps(dict(told), sort_keys=True)) if told else none
+    told = jvm.scala.Option.apply(note) if note else none
     mode = jvm.org.apache.spark.sql.SaveMode.Append
-    write = getattr(delta, "DeltaOperations$Write")(mode, none, none, note, *[none] * 5)
+    write = getattr(delta, "DeltaOperations$Write")(mode, none, none, told, *[none] * 5)
     actions = _sequence(jvm, [delta.actions.Action.fromJson(file.action()) for file in files])
     _log(spark, path).startTransaction(none, none).commit(actions, write)
 

@@ -36,6 +36,11 @@ class Warehouse:
     user_metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def note(self) -> str:
+        """``user_metadata`` as each commit holds it; "" where there is none."""
+        return json.dumps(dict(self.user_metadata), sort_keys=True) if self.user_metadata else ""
+
+    @property
     def is_remote(self) -> bool:
         """Whether it has an address (``s3a://…``) rather than a folder: its files are then read by Spark only."""
         return "://" in self.root
@@ -213,7 +218,7 @@ def make(warehouse: Warehouse, table: str) -> str:
 def append_files(warehouse: Warehouse, table: str, files: Sequence[delta_log.DataFile]) -> None:
     """Add, in one commit, what tasks wrote as Parquet files into the folder of a table that is there."""
     if files:
-        delta_log.add_files(warehouse.spark, path(warehouse, table), files, warehouse.user_metadata)
+        delta_log.add_files(warehouse.spark, path(warehouse, table), files, warehouse.note)
 
 
 def overwrite_unstaged(warehouse: Warehouse, table: str, df: DataFrame) -> None:
@@ -288,8 +293,8 @@ def _laid_out(df: DataFrame, spec: Table, n_rows: int) -> DataFrame:
 
 def _save(warehouse: Warehouse, spec: Table, df: DataFrame, mode: str, options: Mapping[str, str]) -> None:
     writer = df.write.format("delta").mode(mode).options(**options)
-    if warehouse.user_metadata:
-        writer = writer.option("userMetadata", json.dumps(dict(warehouse.user_metadata), sort_keys=True))
+    if warehouse.note:
+        writer = writer.option("userMetadata", warehouse.note)
     if spec.partition_by:
         writer = writer.partitionBy(*spec.partition_by)
     if not spec.is_compressed:

@@ -75,7 +75,7 @@ def known_answers(warehouse: Warehouse, tasks: DataFrame, path: str | None) -> D
             "  next: leave out those that are not certain"
         )
     both = known.withColumn("place", F.lit(1)).unionByName(given.select(*names, F.lit(0).alias("place")))
-    one = F.min_by("expected_answer", F.struct("place", "expected_answer")).alias("expected_answer")
+    one = F.min_by("expected_answer", "place").alias("expected_answer")
     return both.groupBy("item_id").agg(one)
 
 

@@ -71,14 +71,15 @@ def check_version(warehouse: Warehouse, release: str, images: DataFrame) -> None
     if not earlier:
         return
     last = max(earlier, key=lambda name: versions.parse(name) or (0, 0, 0))
-    if versions.level(last, release) == "major":  # allows any change: none need be looked for
+    given = versions.level(last, release)
+    if given is None or given == "major":  # which allows any change: none need be looked for
         return
     old = released.labelled_images(warehouse, rows[last].asDict(recursive=True))
     changes = diff_images(old, images).groupBy("change").agg(F.count("*").alias("n")).collect()
     gone = old.select("label").distinct().join(images.select("label").distinct(), on="label", how="left_anti")
     counts = {row["change"]: row["n"] for row in changes}
-    needed, given = versions.needed(counts, n_classes_gone=gone.count()), versions.level(last, release)
-    if given is not None and versions.LEVELS.index(given) < versions.LEVELS.index(needed):
+    needed = versions.needed(counts, n_classes_gone=gone.count())
+    if versions.LEVELS.index(given) < versions.LEVELS.index(needed):
         raise UsageError(
             f"--release {release}: after {last} this would be a {given} release, but the change is a {needed} one"
             f" ({', '.join(f'{n} {change}' for change, n in sorted(counts.items()))})\n"

@@ -116,12 +116,13 @@ def _shape(settings: Config) -> Shape:
 def _hints(now: Warehouse, settings: Config) -> tuple[str, ...]:
     """What to try where times could not be read, or lines were broken in the middle of quotes."""
     here = tables.read(now, "votes").where(F.col("source_file") == Path(str(settings.input)).name)
-    timeless = here.where("reject_reason IS NULL AND answered_at IS NULL") if settings.time_column else None
-    n_timeless = timeless.count() if timeless else 0
-    wanted = (
-        f"{n_timeless} votes have no time in column {settings.time_column}, or none as in 2026-01-31 14:05:00"
-    )
-    return (*((wanted,) if n_timeless else ()), *_halved(here, settings))
+    return (*_timeless(here, settings), *_halved(here, settings))
+
+
+def _timeless(here: DataFrame, settings: Config) -> tuple[str, ...]:
+    column = settings.time_column
+    n = here.where("reject_reason IS NULL AND answered_at IS NULL").count() if column else 0
+    return (f"{n} votes have no time in column {column}, or none as in 2026-01-31 14:05:00",) if n else ()
 
 
 def _halved(here: DataFrame, settings: Config) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from synlake import tables
 from synlake.methods.agreement import agreement_table
 from synlake.methods.audit import audit_table, audited
 from synlake.methods.class_sizes import SIZES, distribution, sizes_by_synset
+from synlake.methods.experts import expert_answers
 from synlake.methods.release_report import histogram
 from synlake.spread import held
 from synlake.stage import Stage
@@ -127,7 +128,7 @@ def escalations(warehouse: Warehouse) -> dict[str, Any]:
     """Items that went to experts, by reason; and what the audit of the others found."""
     labels = tables.read(warehouse, "labels").where(~F.col("is_gold"))
     reviews = tables.read_or_empty(warehouse, "reviews")
-    decided = reviews.where("kind = 'decision' AND reject_reason IS NULL").select("item_id").distinct()
+    decided = expert_answers(reviews).select("item_id")
     marked = labels.join(decided.withColumn("is_decided", F.lit(True)), on="item_id", how="left")
     by_reason = marked.where("is_escalated").groupBy("escalation_reason")
     counts = by_reason.agg(F.count(F.lit(1)).alias("n"), F.count("is_decided").alias("n_decided"))

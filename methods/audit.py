@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from synlake.methods.accuracy import wilson_bounds
-from synlake.methods.majority import majority_vote
+from synlake.methods.experts import expert_answers
 
 _MILLION = 1_000_000
 
@@ -31,13 +31,6 @@ def drawn_for_audit(labels: DataFrame, *, ratio: float, seed: int) -> DataFrame:
     u = F.pmod(F.xxhash64("synset_id", "band", F.lit(seed)), F.lit(_MILLION)) / _MILLION
     quota = F.floor(F.count(F.lit(1)).over(stratum) * ratio + u)
     return settled.withColumns({"turn": F.row_number().over(order), "quota": quota}).where("turn <= quota")
-
-
-def expert_answers(reviews: DataFrame) -> DataFrame:
-    """``item_id, truth``: the experts' majority; items on which they are split are left out."""
-    given = reviews.where("kind = 'decision' AND reject_reason IS NULL")
-    decided = majority_vote(given.select("item_id", F.col("label").alias("answer")), min_confidence=0.0)
-    return decided.where(~F.col("is_escalated")).select("item_id", F.col("label").alias("truth"))
 
 
 def audited(labels: DataFrame, reviews: DataFrame) -> DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake.methods.reviews import expert_labels
+from synlake.methods.experts import expert_labels
 
 
 def decided_labels(labels: DataFrame, reviews: DataFrame) -> DataFrame:

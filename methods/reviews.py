@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from synlake.methods.audit import drawn_for_audit
-from synlake.methods.majority import majority_vote
+from synlake.methods.experts import undecided
 from synlake.methods.votes import meant
 
 
@@ -125,22 +125,3 @@ def review_sheet(labels: DataFrame, reviews: DataFrame, tasks: DataFrame, *, max
             *blank,
         )
     )
-
-
-def expert_labels(reviews: DataFrame) -> DataFrame:
-    """``item_id, expert_label, is_disputed`` of each item that experts decided on: what most of them say.
-
-    Disputed where as many say something else.
-    """
-    counted = reviews.where("kind = 'decision' AND reject_reason IS NULL")
-    decided = majority_vote(counted.select("item_id", F.col("label").alias("answer")), min_confidence=0.0)
-    return decided.select(
-        "item_id", F.col("label").alias("expert_label"), F.col("is_escalated").alias("is_disputed")
-    )
-
-
-def undecided(labels: DataFrame, reviews: DataFrame) -> DataFrame:
-    """The items, but for controls, on which no expert has decided, or not in the end (``is_disputed``)."""
-    experts = expert_labels(reviews).select("item_id", "is_disputed")
-    joined = labels.where(~F.col("is_gold")).join(experts, on="item_id", how="left")
-    return joined.where(F.coalesce("is_disputed", F.lit(True))).fillna(False, subset=["is_disputed"])

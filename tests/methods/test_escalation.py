@@ -6,7 +6,8 @@ from pyspark.sql import functions as F
 from rows import as_dicts, rows
 
 from synlake.methods.escalation import escalation_reason, second_opinion, with_difficult_synsets
-from synlake.methods.reviews import expert_labels, flag_decisions, review_sheet, second_round
+from synlake.methods.experts import expert_labels
+from synlake.methods.reviews import flag_decisions, review_sheet, second_round
 
 ITEMS = "item_id string, label string, confidence double, posterior map<string,double>, n_votes bigint, is_tie boolean"
 

@@ -183,21 +183,12 @@ def test_sniffing_takes_any_bytes(content):
     assert sniff(content) in (None, "JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
 
-def test_a_torn_line_of_a_killed_run_is_not_taken_for_an_end(server, tmp_path):
+@pytest.mark.parametrize("torn", ["*.jsonl", "*.bodies"], ids=["line", "body"])
+def test_what_a_killed_run_or_a_crash_left_torn_is_fetched_again(server, tmp_path, torn):
     urls = [server.url(f"/image/{i}") for i in range(3)]
     fetched(urls, tmp_path)
-    (journal,) = (path for path in tmp_path.glob("*.jsonl") if path.stat().st_size)
-    journal.write_text(journal.read_text()[:-1])
-    got = fetched(urls, tmp_path)
-    assert [got[url][1] for url in urls] == [jpeg(i) for i in range(3)]
-    assert sorted(server.asked.values()) == [1, 1, 2]
-
-
-def test_a_body_that_a_crash_of_the_machine_left_torn_is_fetched_again(server, tmp_path):
-    urls = [server.url(f"/image/{i}") for i in range(3)]
-    fetched(urls, tmp_path)
-    (bodies,) = (path for path in tmp_path.glob("*.bodies") if path.stat().st_size)
-    bodies.write_bytes(bodies.read_bytes()[:-1])
+    (written,) = (path for path in tmp_path.glob(torn) if path.stat().st_size)
+    written.write_bytes(written.read_bytes()[:-1])
     got = fetched(urls, tmp_path)
     assert [got[url][1] for url in urls] == [jpeg(i) for i in range(3)]
     assert sorted(server.asked.values()) == [1, 1, 2]
