@@ -130,6 +130,8 @@ def _download(now: Warehouse, settings: Config, records: DataFrame, synsets: Dat
                 storing = None
                 if n_fetched:
                     storing = storer.submit(_store, now, fetched, spool, stack.pop_all())
+                elif spool:  # all is in the tables
+                    shutil.rmtree(spool, ignore_errors=True)
         if storing:
             storing.result()
 

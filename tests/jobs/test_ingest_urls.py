@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -100,6 +101,7 @@ def test_every_url_has_one_status_and_every_image_its_bytes_and_provenance(ready
     again = ingest_images.main(ready, settings(path))
     assert (again.rows_in, again.rows_kept) == (outcome.rows_in, outcome.rows_kept)
     assert max(n for path, n in server.asked.items() if path != "/x") == 1
+    assert not list(Path(ready.root, "_downloading").iterdir())
 
 
 def test_killed_half_way_no_url_that_succeeded_is_asked_for_again(ready, server, tmp_path, monkeypatch):
