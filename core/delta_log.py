@@ -60,11 +60,8 @@ def add_files(spark: SparkSession, path: str, files: Iterable[DataFile], note: s
     jvm = spark._jvm
     assert jvm is not None
     delta, none = jvm.org.apache.spark.sql.delta, jvm.scala.Option.empty()
-    told = jvm.scala.Option.apply(note) if note else none
-    mode = jvm.org.apache.spark.sql.SaveMode.Append
-    write = getattr(delta, "DeltaOperations$Write")(mode, none, none, told, *[none] * 5)
     actions = _sequence(jvm, [delta.actions.Action.fromJson(file.action()) for file in files])
-    _log(spark, path).startTransaction(none, none).commit(actions, write)
+    _log(spark, path).startTransaction(none, none).commit(actions, _append(jvm, note))
 
 
 def commit_transaction(spark: SparkSession, path: str, app: str, number: int) -> bool:
@@ -83,15 +80,28 @@ def commit_transaction(spark: SparkSession, path: str, app: str, number: int) ->
         if before >= number:
             return True
         mark = delta.actions.SetTransaction(app, number, none)
-        by_hand = getattr(delta, "DeltaOperations$ManualUpdate$").__getattr__("MODULE$")
         try:
-            transaction.commit(_sequence(jvm, [mark]), by_hand)
+            transaction.commit(_sequence(jvm, [mark]), _append(jvm))
             return before >= 0
         except Py4JJavaError as error:
             if "Concurrent" not in error.java_exception.getClass().getName():
                 raise
             refused = error
     raise refused
+
+
+def _append(jvm: Any, note: str = "") -> Any:
+    """What the log calls a commit that adds to a table.
+
+    Of a ``ManualUpdate``, which it could also be called, Delta does not carry on its checksum of the table, but reads
+    the whole log again.
+    """
+    none = jvm.scala.Option.empty()
+    told = jvm.scala.Option.apply(note) if note else none
+    mode = jvm.org.apache.spark.sql.SaveMode.Append
+    return getattr(jvm.org.apache.spark.sql.delta, "DeltaOperations$Write")(
+        mode, none, none, told, *[none] * 5
+    )
 
 
 def _sequence(jvm: Any, values: list[Any]) -> Any:

@@ -12,21 +12,26 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from synlake import tables
 from synlake.errors import ConflictError, InputError
+from synlake.spread import few_rows
 from synlake.tables import Warehouse
 
 #: The tables that hold the rows of releases. The last has rows only where labels are withheld, and may be
 #: absent from a copy of a warehouse that is given to others.
 ROW_TABLES = ("release_images", "release_synsets", "release_hierarchy", "release_withheld")
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,20 @@ class Claim:
         return {"txnAppId": self.app, "txnVersion": str(self.number + 1)}
 
 
+def _of_few_rows(
+    function: Callable[Concatenate[Warehouse, _P], _T],
+) -> Callable[Concatenate[Warehouse, _P], _T]:
+    """What it asks of Spark is about the registry and Delta's logs, never about images: a job a query."""
+
+    @wraps(function)
+    def asked(warehouse: Warehouse, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with few_rows(warehouse.spark):
+            return function(warehouse, *args, **kwargs)
+
+    return asked
+
+
+@_of_few_rows
 def check_is_free(warehouse: Warehouse, release: str) -> None:
     """Raise :class:`ConflictError` where the name is frozen already, or one that SQL would not tell from it."""
     same = F.lower(F.regexp_replace("release", r"\W", "_")) == schema_name(release)
@@ -66,6 +85,7 @@ def schema_name(release: str) -> str:
     return re.sub(r"\W", "_", release).lower()
 
 
+@_of_few_rows
 def claim(warehouse: Warehouse, release: str, *, is_withheld: bool = False) -> Claim:
     """Claim the name, and clear what an unfinished freeze left under it.
 
@@ -98,6 +118,7 @@ def add_rows(warehouse: Warehouse, mine: Claim, table: str, rows: DataFrame, *, 
     return tables.append(warehouse, table, rows, options=mine.options(), is_held=is_held)
 
 
+@_of_few_rows
 def register(warehouse: Warehouse, mine: Claim, row: DataFrame) -> None:
     """Make it a release; :class:`ConflictError` where a newer claim came between."""
     tables.append(warehouse, "releases", row, options=mine.options())
@@ -111,6 +132,7 @@ def register(warehouse: Warehouse, mine: Claim, row: DataFrame) -> None:
         )
 
 
+@_of_few_rows
 def unrecorded(warehouse: Warehouse, release: str, stage: str) -> dict[str, Any] | None:
     """The row of a release that ``stage`` registered, and was killed before its run was recorded; or None."""
     known = tables.read_or_empty(warehouse, "releases").where(F.col("release") == release).first()
@@ -129,6 +151,7 @@ def rows_of(warehouse: Warehouse, release: str) -> Mapping[str, DataFrame]:
     }
 
 
+@_of_few_rows
 def row_of(warehouse: Warehouse, release: str) -> dict[str, Any]:
     """The row of a release; :class:`InputError` names the ones there are."""
     known = tables.read_or_empty(warehouse, "releases")
