@@ -116,7 +116,19 @@ def _shape(settings: Config) -> Shape:
 def _hints(now: Warehouse, settings: Config) -> tuple[str, ...]:
     """What to try where times could not be read, or lines were broken in the middle of quotes."""
     here = tables.read(now, "votes").where(F.col("source_file") == Path(str(settings.input)).name)
-    return (*_timeless(here, settings), *_halved(here, settings))
+    return (*_nameless(here, settings), *_timeless(here, settings), *_halved(here, settings))
+
+
+def _nameless(here: DataFrame, settings: Config) -> tuple[str, ...]:
+    """Of a CSV, that the column is missing is known from its header."""
+    if settings.source != "label-studio":
+        return ()
+    seen = here.where("raw IS NULL").agg(F.count(F.lit(1)).alias("n"), F.count("item_id").alias("n_named"))
+    row = seen.first()
+    if row is None or not row["n"] or row["n_named"]:
+        return ()
+    item, *_ = _columns(settings)
+    return (f"no answer says what was asked: the tasks' data have no {item!r}; next: --item-column NAME",)
 
 
 def _timeless(here: DataFrame, settings: Config) -> tuple[str, ...]:

@@ -151,6 +151,16 @@ def test_an_export_of_label_studio(asked, tmp_path):
     assert again - found == {("t4", "1", "no", None), ("t4", "2", "maybe", "unknown_answer")}
 
 
+def test_a_key_that_no_task_of_label_studio_has_is_told(asked, tmp_path):
+    tasks = [{"id": 1, "data": {"question": "t1"}, "annotations": [annotation(10, "yes")]}]
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+    outcome, found, _ = bring(asked, tmp_path / "export.json", source="label-studio")
+    assert {row[3] for row in found} == {"malformed"}
+    assert any("no 'task_id'; next: --item-column" in note for note in outcome.notes)
+    outcome, *_ = bring(asked, tmp_path / "export.json", source="label-studio", item_column="question")
+    assert (outcome.rows_kept, outcome.notes) == (1, ())
+
+
 def test_assignments_of_toloka(asked, tmp_path):
     path = tmp_path / "assignments.tsv"
     names = "INPUT:image INPUT:task_id OUTPUT:answer GOLDEN:answer HINT:text ASSIGNMENT:link"
