@@ -114,7 +114,7 @@ def _shape(settings: Config) -> Shape:
 
 
 def _hints(now: Warehouse, settings: Config) -> tuple[str, ...]:
-    """What to try where times could not be read, or lines were broken in the middle of quotes."""
+    """What to try where no item was found, times could not be read, or lines were broken in the middle of quotes."""
     here = tables.read(now, "votes").where(F.col("source_file") == Path(str(settings.input)).name)
     return (*_nameless(here, settings), *_timeless(here, settings), *_halved(here, settings))
 
