@@ -92,7 +92,6 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     page = page_of(settings)
     task_files.check(settings.export_format, settings.image_url_prefix)
     kept = tables.read(warehouse, "pool").where("is_kept").select("image_id", "synset_id")
-    _check_budget(kept, page, settings)
     is_dynamic = settings.votes == "dynamic"
     wording, hierarchy = _synsets(warehouse, kept, settings)
     questions = ask(
@@ -118,6 +117,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         )
         earlier = tables.read_or_empty(warehouse, "tasks")
         planned = first_planned(tasks, earlier, F.lit(moment(settings.as_of)))
+        _check_budget(planned, kept, page, settings)
         n_tasks = tables.overwrite(warehouse, "tasks", planned.select(*TABLES["tasks"].schema.names))
     return _exported(warehouse, settings, page, n_tasks)
 
@@ -145,19 +145,23 @@ def _exported(warehouse: Warehouse, settings: Config, page: Page, n_tasks: int) 
     return Outcome(n_tasks, n_tasks, controls=controls, notes=(*files, *bill.lines))
 
 
-def _check_budget(kept: DataFrame, page: Page, settings: Config) -> None:
-    """Before anything is planned: what the first round costs at the most, from the number of images a synset."""
+def _check_budget(planned: DataFrame, kept: DataFrame, page: Page, settings: Config) -> None:
+    """Before anything is written. What was planned is billed only where all its controls might not fit the budget."""
     if settings.budget is None:
         return
     sizes = [row["n"] for row in kept.groupBy("synset_id").agg(F.count(F.lit(1)).alias("n")).collect()]
     is_dynamic = settings.votes == "dynamic"
-    cost = plan_cost(
+    at_the_most = plan_cost(
         [min(size, settings.sample_size) for size in sizes] if is_dynamic else sizes,
         n_votes=settings.n_sample_votes if is_dynamic else settings.n_votes,
         n_questions=page.n_questions,
         n_controls=page.n_positive + page.n_negative,
         price=settings.price * (1 + settings.fee),
     )
+    if at_the_most <= settings.budget:
+        return
+    asked = planned.where("n_votes_wanted > 0")
+    cost = task_files.bill(asked, page=page, price=settings.price, fee=settings.fee).cost
     if cost > settings.budget:
         raise InputError(
             f"--budget {settings.budget:g}: the first round costs {cost:.2f}\n"

@@ -286,14 +286,15 @@ def test_images_are_written_under_the_names_that_workers_ask_for(spark, planned,
     }
 
 
-def test_too_small_a_budget_is_said_before_anything_is_planned(planned):
+def test_too_small_a_budget_is_said_before_anything_is_written(planned):
     warehouse, settings, *_ = planned
     version = tables.version(warehouse, "tasks")
-    # 238 images on 3 + 1 + 1 + 1 + 2 + 1 HITs of 6 controls each
-    with pytest.raises(InputError, match=r"--budget 5: the first round costs 17\.52"):
-        plan(warehouse, **settings, budget=5.0)
+    # 238 images on 3 + 1 + 1 + 1 + 2 + 1 HITs, 4 of 6 controls each and 5 of 3, which cost 0.012 five times over.
+    with pytest.raises(InputError, match=r"--budget 16\.6: the first round costs 16\.62"):
+        plan(warehouse, **settings, budget=16.6)
     with pytest.raises(UsageError, match="--image-url-prefix is missing"):
         plan(warehouse, export_format="mturk")
     with pytest.raises(InputError, match="leave no room for questions"):
         plan(warehouse, hit_size=6)
     assert tables.version(warehouse, "tasks") == version
+    assert plan(warehouse, **settings, budget=16.63).rows_kept == 238 + 4 * 6 + 5 * 3
