@@ -202,6 +202,27 @@ def insert_new(warehouse: Warehouse, table: str, df: DataFrame) -> int:
     return _write(warehouse, spec, fresh, mode="append", options={})
 
 
+def upsert(warehouse: Warehouse, table: str, df: DataFrame, *, compared: Sequence[str]) -> tuple[int, int]:
+    """Add the rows whose key is not in the table yet, and replace those that differ in a column of ``compared``.
+
+    One commit, or none; returns how many rows are new and how many replaced one.
+    """
+    spec = TABLES[table]
+    _create(warehouse, spec)
+    known = read(replace(warehouse, pins={}), table).select(*spec.key, F.struct(*compared).alias("was"))
+    joined = contract.conform(df, spec).join(known, on=list(spec.key), how="left")
+    differs = ~F.col("was").eqNullSafe(F.struct(*compared))
+    is_known = F.col("was").isNotNull().alias("is_known")
+    with held(joined.where(differs).select(*spec.schema.names, is_known)) as staged:
+        n_replaced = staged.where("is_known").count()
+        rows = staged.drop("is_known")
+        if not n_replaced:
+            return _write(warehouse, spec, rows, mode="append", options={}, is_held=True), 0
+        n_rows = contract.check(rows, spec)
+        _merge(warehouse, spec, rows)
+    return n_rows - n_replaced, n_replaced
+
+
 def append_unstaged(warehouse: Warehouse, table: str, df: DataFrame) -> None:
     """Add rows that are too big to be held back for a check first (image bytes); keys are the caller's care."""
     spec = TABLES[table]
@@ -300,6 +321,20 @@ def _save(warehouse: Warehouse, spec: Table, df: DataFrame, mode: str, options: 
     if not spec.is_compressed:
         writer = writer.option("compression", "none")
     writer.save(path(warehouse, spec.name))
+
+
+def _merge(warehouse: Warehouse, spec: Table, df: DataFrame) -> None:
+    """Replace rows by their keys, and add the others. A merge has no option for the note of its commit."""
+    target = DeltaTable.forPath(warehouse.spark, path(warehouse, spec.name)).alias("target")
+    same = " AND ".join(f"target.{name} = given.{name}" for name in spec.key)
+    merge = target.merge(df.alias("given"), same).whenMatchedUpdateAll().whenNotMatchedInsertAll()
+    conf, name = warehouse.spark.conf, "spark.databricks.delta.commitInfo.userMetadata"
+    try:
+        if warehouse.note:
+            conf.set(name, warehouse.note)
+        merge.execute()
+    finally:
+        conf.unset(name)
 
 
 def _create(warehouse: Warehouse, spec: Table) -> None:

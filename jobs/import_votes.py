@@ -23,6 +23,8 @@ EXAMPLE = (
 )
 #: Tools whose files have line breaks within quotes.
 _QUOTE_NEWLINES = ("mturk", "toloka")
+#: What may be otherwise when an answer is imported again: what it stands for, its time, and whether it counts.
+_JUDGED = ("answer", "answered_at", "reject_reason")
 
 
 def _bad_map(pairs: tuple[str, ...]) -> str | None:
@@ -53,7 +55,7 @@ class Config:
 
 
 def main(warehouse: Warehouse, settings: Config) -> Outcome:
-    """Read the file, flag its lines, add them to ``votes``."""
+    """Read the file, flag its lines, add them to ``votes``, or judge anew those that are there."""
     if settings.input is None:
         raise UsageError("--input: a file of answers is needed\n  next: import-votes --help")
     now = replace(warehouse, pins={})
@@ -67,9 +69,10 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         answers=settings.answers,
         answer_map={given: meant for given, _, meant in pairs},
     )
-    n_new = tables.insert_new(warehouse, "votes", flagged)
+    n_new, n_judged_anew = tables.upsert(warehouse, "votes", flagged, compared=_JUDGED)
     notes = (*_hints(now, settings), *_known_answers(warehouse, settings))
-    return flagged_outcome(tables.read(now, "votes"), controls=(Control("n_new", n_new),), notes=notes)
+    controls = (Control("n_new", n_new), Control("n_judged_anew", n_judged_anew))
+    return flagged_outcome(tables.read(now, "votes"), controls=controls, notes=notes)
 
 
 def _given(warehouse: Warehouse, settings: Config, path: str) -> DataFrame:

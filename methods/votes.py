@@ -26,7 +26,8 @@ def flag_votes(
     ``counted`` are the votes that count already; ``tasks`` are those asked, None where any item may be voted
     on. Of several answers by one worker to one item, the one that counts already or stands first in the file
     counts. ``answer_map`` says what answers stand for; ``answers`` are those that may be given, where tasks do
-    not say (none: any). The same file again gives the same ``vote_id``s.
+    not say (none: any). The same file again gives the same rows; an answer that counts already, and is now at
+    fault (refused, say), counts no longer.
     """
     blank_to_null = {name: F.when(F.col(name) != "", F.col(name)) for name in _NAMES}
     votes = _with_task(given.withColumns(blank_to_null), tasks).withColumn("said", F.col("answer"))
@@ -34,11 +35,14 @@ def flag_votes(
     votes = votes.withColumns({"fault": _fault(), "is_old": F.lit(False)})
     votes = votes.withColumn("answer", F.coalesce("meant", "answer"))
     # Votes that count already stand before all others: a union, since a join would shuffle once more.
-    earlier = counted.select("item_id", "worker_id", "answer", F.lit(True).alias("is_old"))
-    votes = votes.unionByName(earlier, allowMissingColumns=True)
+    old_names = ("vote_id", "item_id", "worker_id", "answer")
+    votes = votes.unionByName(
+        counted.select(*old_names, F.lit(True).alias("is_old")), allowMissingColumns=True
+    )
+    votes = _named(votes.repartition("item_id", "worker_id"))
     # What is at fault by itself never stands first: only what could count takes part.
     mine = Window.partitionBy("item_id", "worker_id").orderBy(
-        F.desc("is_old"), F.isnull("fault").desc(), "line_order"
+        F.isnull("fault").desc(), F.desc("has_counted"), "line_order"
     )
     votes = votes.withColumns(
         {"turn": F.row_number().over(mine), "first_answer": F.first("answer").over(mine)}
@@ -48,14 +52,26 @@ def flag_votes(
         F.when(F.col("answer") != F.col("first_answer"), F.lit("conflicting_vote")),
         F.when(F.col("turn") > 1, F.lit("duplicate_vote")),
     )
-    what = F.to_json(F.struct("item_id", "worker_id", F.col("said").alias("answer"), "raw"))
-    same = Window.partitionBy("item_id", "worker_id", "said", "raw", "is_old").orderBy("line_order")
-    nth = F.row_number().over(same).cast("string")
-    return (
-        votes.withColumn("vote_id", F.sha2(F.concat_ws("#", what, nth).cast("binary"), 256))
-        .where(~F.col("is_old"))
-        .select("vote_id", *_NAMES, "answered_at", "source_file", reason.alias("reject_reason"), "raw")
+    return votes.where(~F.col("is_old")).select(
+        "vote_id", *_NAMES, "answered_at", "source_file", reason.alias("reject_reason"), "raw"
     )
+
+
+def _named(votes: DataFrame) -> DataFrame:
+    """Add ``vote_id`` to what was given, and ``has_counted``; of a vote that is given again the old row goes.
+
+    All windows are within an item and a worker, so that rows which are together by these are moved no more.
+    """
+    mine = ("item_id", "worker_id")
+    what = F.to_json(F.struct(*mine, F.col("said").alias("answer"), "raw"))
+    nth = F.row_number().over(Window.partitionBy(*mine, "said", "raw", "is_old").orderBy("line_order"))
+    name = F.sha2(F.concat_ws("#", what, nth.cast("string")).cast("binary"), 256)
+    votes = votes.withColumn("vote_id", F.coalesce("vote_id", name))
+    same = Window.partitionBy(*mine, "vote_id")
+    votes = votes.withColumns(
+        {"has_counted": F.max("is_old").over(same), "is_not_given": F.min("is_old").over(same)}
+    )
+    return votes.where(~F.col("is_old") | F.col("is_not_given"))
 
 
 def _with_task(votes: DataFrame, tasks: DataFrame | None) -> DataFrame:

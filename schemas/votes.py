@@ -1,5 +1,6 @@
-"""votes: one answer of one worker, as given. Key (vote_id); by import-votes, append-only.
+"""votes: one answer of one worker, as given. Key (vote_id); by import-votes.
 
+No row is ever removed. One that is imported again has the answer, time and reject_reason of that import.
 Among rows without reject_reason, (item_id, worker_id) is unique too.
 """
 
@@ -13,7 +14,6 @@ TABLE = Table(
     writer="import-votes",
     key=("vote_id",),
     cluster_by=("item_id",),
-    is_append_only=True,
     rules={
         "a vote that counts is whole": (
             "reject_reason IS NOT NULL"

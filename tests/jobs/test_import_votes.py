@@ -287,3 +287,51 @@ def test_a_csv_is_no_export_of_label_studio(asked, tmp_path):
     (tmp_path / "export.csv").write_text("task_id,annotator,answer\nt1,1,yes\n")
     with pytest.raises(InputError, match="no JSON object"):
         bring(asked, tmp_path / "export.csv", source="label-studio")
+
+
+def test_what_the_platform_says_later_counts(asked, tmp_path):
+    def judged(**status):
+        said = [("t1", "A", "yes"), ("t1", "A", "no"), ("t2", "A", "no"), ("t1", "B", "no")]
+        lines = [f"{','.join(one)},{status.get('_'.join(one), 'Submitted')}\n" for one in said]
+        path = tmp_path / "answers.csv"
+        path.write_text("item_id,worker_id,answer,status\n" + "".join(lines))
+        before = tables.version(asked, "votes")
+        outcome, found, votes = bring(asked, path, status_column="status")
+        assert len(votes) == len(said), "a vote is a row, whatever is said of it"
+        n_changed = {control.metric: control.value for control in outcome.controls}["n_judged_anew"]
+        assert (tables.version(asked, "votes") > before) == bool(n_changed or before < 0)
+        return n_changed, {row[:3]: row[3] for row in found}
+
+    as_sent = {
+        ("t1", "A", "yes"): None,
+        ("t1", "A", "no"): "conflicting_vote",
+        ("t2", "A", "no"): None,
+        ("t1", "B", "no"): None,
+    }
+    assert judged() == (0, as_sent)
+    assert judged() == (0, as_sent)
+    refused = {("t1", "A", "yes"): "not_accepted", ("t1", "A", "no"): None, ("t2", "A", "no"): "not_accepted"}
+    said = {"t1_A_yes": "Rejected", "t2_A_no": "Rejected"}
+    assert judged(**said) == (3, as_sent | refused)
+    assert judged(**said) == (0, as_sent | refused)
+    # The other answer counts by now, so the first one stays out when its rejection is taken back.
+    back = {("t1", "A", "yes"): "conflicting_vote", ("t1", "A", "no"): None}
+    assert judged(t2_A_no="Approved") == (2, as_sent | back)
+
+
+def test_the_same_answers_with_the_right_map_and_a_few_more(asked, tmp_path):
+    path = tmp_path / "answers.csv"
+    path.write_text("item_id,worker_id,answer\nt1,A,1\nt2,A,0\nt2,B,0\n")
+    _, found, _ = bring(asked, path)
+    assert {row[3] for row in found} == {"unknown_answer"}
+    path.write_text("item_id,worker_id,answer\nt2,A,0\nt1,A,1\nt1,B,1\n")
+    outcome, found, _ = bring(asked, path, answer_map=("1=yes", "0=no"))
+    assert found == {
+        ("t1", "A", "yes", None),
+        ("t2", "A", "no", None),
+        ("t1", "B", "yes", None),
+        ("t2", "B", "0", "unknown_answer"),
+    }
+    assert {control.metric: control.value for control in outcome.controls} == {"n_new": 1, "n_judged_anew": 2}
+    newest = tables.commits(asked, "votes").first()
+    assert newest["operation"] == "MERGE", "new and changed votes are one commit"
