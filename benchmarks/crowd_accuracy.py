@@ -66,7 +66,7 @@ def main() -> int:
                 found = [peer().fit_predict(votes) for peer in PEERS[method]]
                 times.append(time.perf_counter())
                 theirs = max((labels.reindex(truth.index) == truth).mean() for labels in found)
-                n_behind += mine < theirs - MARGIN
+                n_behind += int(mine < theirs - MARGIN)
                 print(
                     f"{folder.name:10}  {method:17}  {mine:7.4f}  {theirs:9.4f}  {100 * (mine - theirs):+6.2f}"
                     f"  {times[1] - times[0]:7.1f}  {(times[2] - times[1]) / len(found):11.1f}",
