@@ -325,6 +325,7 @@ def _save(warehouse: Warehouse, spec: Table, df: DataFrame, mode: str, options: 
 
 def _merge(warehouse: Warehouse, spec: Table, df: DataFrame) -> None:
     """Replace rows by their keys, and add the others. A merge has no option for the note of its commit."""
+    _let_rows_change(warehouse, spec)
     target = DeltaTable.forPath(warehouse.spark, path(warehouse, spec.name)).alias("target")
     same = " AND ".join(f"target.{name} = given.{name}" for name in spec.key)
     merge = target.merge(df.alias("given"), same).whenMatchedUpdateAll().whenNotMatchedInsertAll()
@@ -335,6 +336,13 @@ def _merge(warehouse: Warehouse, spec: Table, df: DataFrame) -> None:
         merge.execute()
     finally:
         conf.unset(name)
+
+
+def _let_rows_change(warehouse: Warehouse, spec: Table) -> None:
+    """Of a table that was append-only when an older synlake made it."""
+    place = path(warehouse, spec.name)
+    if delta_log.table_property(warehouse.spark, place, "delta.appendOnly") == "true":
+        warehouse.spark.sql(f"ALTER TABLE delta.`{place}` SET TBLPROPERTIES ('delta.appendOnly' = 'false')")
 
 
 def _create(warehouse: Warehouse, spec: Table) -> None:

@@ -13,7 +13,7 @@ from synlake.config import option
 from synlake.errors import InputError, UsageError
 from synlake.intake import ENCODINGS, Shape, read_lines, read_rows
 from synlake.methods.vote_sources import COLUMNS, SOURCES, from_label_studio, from_mturk, from_rows
-from synlake.methods.votes import flag_votes
+from synlake.methods.votes import flag_votes, understood
 from synlake.stage import Control, Outcome, flagged_outcome
 from synlake.tables import Warehouse
 from synlake.udfs.json_elements import read_elements
@@ -61,16 +61,15 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     now = replace(warehouse, pins={})
     counted = tables.read_or_empty(now, "votes").where(F.col("reject_reason").isNull())
     tasks = tables.read(warehouse, "tasks") if tables.exists(warehouse, "tasks") else None
-    pairs = (pair.partition("=") for pair in settings.answer_map)
     flagged = flag_votes(
         _given(warehouse, settings, settings.input),
         counted,
         tasks,
         answers=settings.answers,
-        answer_map={given: meant for given, _, meant in pairs},
+        answer_map=_answer_map(settings),
     )
     n_new, n_judged_anew = tables.upsert(warehouse, "votes", flagged, compared=_JUDGED)
-    notes = (*_hints(now, settings), *_known_answers(warehouse, settings))
+    notes = (*_hints(now, settings), *_known_answers(warehouse, settings, tasks))
     controls = (Control("n_new", n_new), Control("n_judged_anew", n_judged_anew))
     return flagged_outcome(tables.read(now, "votes"), controls=controls, notes=notes)
 
@@ -86,7 +85,8 @@ def _given(warehouse: Warehouse, settings: Config, path: str) -> DataFrame:
                 f"{path}: no JSON object is in it; wanted what Label Studio exports as JSON\n"
                 "  next: --source csv, if it was exported as CSV"
             )
-        return from_label_studio(records, item=item, answer=answer)
+        time = settings.time_column or "created_at"
+        return from_label_studio(records, item=item, worker=worker, answer=answer, time=time)
     if settings.source == "mturk":
         lines, names = read_lines(spark, path, shape)
         time = settings.time_column or "SubmitTime"
@@ -94,8 +94,12 @@ def _given(warehouse: Warehouse, settings: Config, path: str) -> DataFrame:
     optional = {"answered_at": settings.time_column, "status": settings.status_column}
     if_there = {}
     if settings.source == "toloka":
-        usual = {"answered_at": "ASSIGNMENT:submitted", "status": "ASSIGNMENT:status"}
-        if_there = {field: name for field, name in usual.items() if not optional[field]}
+        usual = {
+            "answered_at": "ASSIGNMENT:submitted",
+            "status": "ASSIGNMENT:status",
+            "source_ref": "ASSIGNMENT:assignment_id",
+        }
+        if_there = {field: name for field, name in usual.items() if not optional.get(field)}
         optional = {field: name for field, name in optional.items() if name}
     columns = {"item_id": item, "worker_id": worker, "answer": answer}
     return from_rows(read_rows(spark, path, columns, optional, if_there, shape))
@@ -152,7 +156,12 @@ def _halved(here: DataFrame, settings: Config) -> tuple[str, ...]:
     )
 
 
-def _known_answers(warehouse: Warehouse, settings: Config) -> tuple[str, ...]:
+def _answer_map(settings: Config) -> dict[str, str]:
+    pairs = (pair.partition("=") for pair in settings.answer_map)
+    return {given: meant for given, _, meant in pairs}
+
+
+def _known_answers(warehouse: Warehouse, settings: Config, tasks: DataFrame | None) -> tuple[str, ...]:
     """What Toloka's file says of control tasks goes into a file that aggregate-votes takes."""
     if settings.source != "toloka":
         return ()
@@ -161,8 +170,12 @@ def _known_answers(warehouse: Warehouse, settings: Config) -> tuple[str, ...]:
     lines, names = read_lines(warehouse.spark, str(settings.input), _shape(settings))
     if golden not in names:
         return ()
-    known = lines.where(F.trim(F.col(f"`{golden}`")) != "")
-    pairs = known.select(F.col(f"`{item}`").alias("item_id"), F.col(f"`{golden}`").alias("expected_answer"))
+    given = lines.select(
+        F.trim(F.col(f"`{item}`")).alias("item_id"), F.trim(F.col(f"`{golden}`")).alias("answer")
+    )
+    answers, answer_map = settings.answers, _answer_map(settings)
+    known = understood(given.where("answer <> ''"), tasks, answers=answers, answer_map=answer_map)
+    pairs = known.where("meant IS NOT NULL").select("item_id", F.col("meant").alias("expected_answer"))
     target = f"{warehouse.root}/exports/gold.csv"
     plain_files.export_csv(pairs.distinct().orderBy("item_id"), target)
     return (f"answers known beforehand are in {target}; next: aggregate-votes --gold-file {target}",)

@@ -1,6 +1,7 @@
-"""What annotation tools hand back, as answers: ``item_id, worker_id, answer, answered_at, is_refused`` and
+"""What annotation tools hand back, as answers: ``item_id, worker_id, answer, answered_at, is_refused, source_ref`` and
 ``source_file, raw, line_order``, one row an answer. A line that cannot be read is one row, with its text in ``raw``.
 
+``source_ref``: the tool's own name of the assignment or annotation, by which equal answers are told apart; or null.
 ``is_refused``: the platform says that the work was rejected, skipped or withdrawn.
 """
 
@@ -25,17 +26,14 @@ COLUMNS = {
 _REFUSED = ("rejected", "skipped", "expired", "active")
 #: ``Wed Jan 08 08:00:00 PST 2020``, of MTurk's batch results, without the day of the week.
 _MTURK_TIME = "MMM dd HH:mm:ss z yyyy"
-_LABEL_STUDIO = (
-    "id string, data map<string,string>, annotator string, annotation_id string, created_at string,"
-    " annotations array<struct<completed_by:string, was_cancelled:boolean, created_at:string,"
-    " result:array<struct<from_name:string, value:struct<choices:array<string>>>>>>"
-)
 
 
 def from_rows(rows: DataFrame) -> DataFrame:
     """Answers that stand one in a line; ``status``, where the tool has one, says what was refused."""
     is_refused = F.coalesce(F.lower("status").isin(*_REFUSED), F.lit(False))
     time = F.try_to_timestamp("answered_at")
+    if "source_ref" not in rows.columns:
+        rows = rows.withColumn("source_ref", F.lit(None).cast("string"))
     return rows.withColumns({"is_refused": is_refused, "answered_at": time}).drop("status")
 
 
@@ -49,14 +47,18 @@ def from_mturk(
     which MTurk writes what a form sent. Times of an unknown zone are taken for none.
     """
     places = _places(names, item)
-    missing = [name for name in (worker,) if name not in names]
-    if not places or missing:
-        wanted = ", ".join(missing) or f"{item} (or {item}_1 …)"
+    has_json = "Answer.taskAnswers" in names
+    is_there = {
+        worker: worker in names,
+        f"{item} (or {item}_1 …)": bool(places),
+        f"{answer} (or {answer}_1 …)": has_json or _has_answers(names, answer),
+    }
+    missing = [name for name, is_so in is_there.items() if not is_so]
+    if missing:
         raise InputError(
-            f"{path}: no column {wanted}; wanted batch results of MTurk\n"
+            f"{path}: no column {', '.join(missing)}; wanted batch results of MTurk\n"
             "  next: name the columns, such as --item-column Input.image_url --answer-column Answer.category"
         )
-    has_json = "Answer.taskAnswers" in names
     sent = "array<map<string,string>>"
     fields = F.get(F.from_json(_cell("Answer.taskAnswers"), sent), F.lit(0)) if has_json else None
     lines = lines.withColumn(
@@ -80,6 +82,9 @@ def from_mturk(
         F.when(F.col("raw").isNull(), F.trim(_cell(worker))).alias("worker_id"),
         (_mturk_time(time) if time in names else F.lit(None).cast("timestamp")).alias("answered_at"),
         refused.alias("is_refused"),
+        (_cell("AssignmentId") if "AssignmentId" in names else F.lit(None).cast("string")).alias(
+            "source_ref"
+        ),
         "source_file",
         "raw",
         "line_order",
@@ -89,62 +94,76 @@ def from_mturk(
         F.trim("one.answer").alias("answer"),
         "answered_at",
         "is_refused",
+        "source_ref",
         "source_file",
         "raw",
         F.struct("line_order", F.col("one.place").alias("place")).alias("line_order"),
     )
 
 
-def from_label_studio(elements: DataFrame, *, item: str, answer: str) -> DataFrame:
+def from_label_studio(elements: DataFrame, *, item: str, worker: str, answer: str, time: str) -> DataFrame:
     """The answers of a JSON export of Label Studio, with all of each task's annotations, or of JSON-MIN.
 
     ``elements`` has ``text`` and ``source_file, line_order`` of each element of the list. ``item`` is a key of
-    the task's data, ``answer`` the name of the ``Choices``. A task that nobody annotated is no answer.
+    the task's data, ``answer`` the name of the ``Choices``, ``worker`` and ``time`` are fields of an annotation;
+    JSON-MIN calls ``completed_by`` ``annotator``. A task that nobody annotated is no answer.
     """
     read = elements.withColumns(
         {
-            "task": F.from_json("text", _LABEL_STUDIO, {"columnNameOfCorruptRecord": "_none"}),
+            "task": F.from_json("text", _task_schema(worker, time), {"columnNameOfCorruptRecord": "_none"}),
             "flat": F.from_json("text", "map<string,string>"),
         }
     )
     is_broken = F.coalesce(F.map_keys("flat"), F.array()) == F.array()
     is_flat = F.col("task.annotations").isNull()
-    one = "struct<completed_by:string,was_cancelled:boolean,created_at:string,answer:string>"
+    flat = F.col("flat")
     detailed = F.transform(
         "task.annotations",
-        lambda found: F.struct(
-            F.coalesce(F.get_json_object(found["completed_by"], "$.id"), found["completed_by"]).alias(
-                "completed_by"
-            ),
-            found["was_cancelled"].alias("was_cancelled"),
-            found["created_at"].alias("created_at"),
-            _choice(found["result"], answer).alias("answer"),
+        lambda found: _annotation(
+            found["id"],
+            F.coalesce(F.get_json_object(found[worker], "$.id"), found[worker]),
+            found["was_cancelled"],
+            found[time],
+            _choice(found["result"], answer),
         ),
     )
-    flat = F.array(
-        F.struct(
-            F.col("flat")["annotator"].alias("completed_by"),
-            F.lit(False).alias("was_cancelled"),
-            F.col("flat")["created_at"].alias("created_at"),
-            F.col("flat")[answer].alias("answer"),
-        )
-    )
-    nothing = F.array(F.lit(None).cast(one))
+    who = flat["annotator"] if worker == COLUMNS["label-studio"][1] else flat[worker]
+    alone = F.array(_annotation(flat["annotation_id"], who, F.lit(False), flat[time], flat[answer]))
+    nothing = F.array(_annotation(*(F.lit(None) for _ in range(5))))
     return read.select(
-        F.explode(F.when(is_broken, nothing).when(is_flat, flat).otherwise(detailed)).alias("one"),
+        F.explode(F.when(is_broken, nothing).when(is_flat, alone).otherwise(detailed)).alias("one"),
         F.coalesce(F.col("task.data")[item], F.col("flat")[item]).alias("item_id"),
         F.when(is_broken, F.col("text")).alias("raw"),
         "source_file",
         "line_order",
     ).select(
         F.trim("item_id").alias("item_id"),
-        F.col("one.completed_by").alias("worker_id"),
+        F.col("one.worker").alias("worker_id"),
         F.trim("one.answer").alias("answer"),
-        F.try_to_timestamp("one.created_at").alias("answered_at"),
+        F.try_to_timestamp("one.time").alias("answered_at"),
         F.coalesce("one.was_cancelled", F.lit(False)).alias("is_refused"),
+        F.col("one.id").alias("source_ref"),
         "source_file",
         "raw",
-        F.struct("line_order", F.col("one.created_at")).alias("line_order"),
+        F.struct("line_order", F.col("one.time")).alias("line_order"),
+    )
+
+
+def _task_schema(worker: str, time: str) -> str:
+    """A task with its annotations, of which ``worker`` and ``time`` are wanted; other fields are passed over."""
+    texts = ", ".join(f"{_quoted(name)}: string" for name in dict.fromkeys(("id", worker, time)))
+    result = "array<struct<from_name: string, value: struct<choices: array<string>>>>"
+    annotation = f"struct<{texts}, was_cancelled: boolean, result: {result}>"
+    return f"data map<string,string>, annotations array<{annotation}>"
+
+
+def _annotation(ref: Column, worker: Column, was_cancelled: Column, time: Column, answer: Column) -> Column:
+    return F.struct(
+        ref.cast("string").alias("id"),
+        worker.cast("string").alias("worker"),
+        was_cancelled.cast("boolean").alias("was_cancelled"),
+        time.cast("string").alias("time"),
+        answer.cast("string").alias("answer"),
     )
 
 
@@ -158,6 +177,12 @@ def _places(names: Sequence[str], item: str) -> list[str]:
     """The endings of the columns that hold items: ``""``, or ``_1``, ``_2`` … in order."""
     found = [name[len(item) :] for name in names if re.fullmatch(re.escape(item) + r"(_\d+)?", name)]
     return sorted(found, key=lambda ending: int(ending[1:] or 0))
+
+
+def _has_answers(names: Sequence[str], answer: str) -> bool:
+    """Whether there is a column of answers, or of what was ticked, for the one item of a HIT or any of several."""
+    wanted = re.compile(re.escape(answer) + r"(_\d+)?(\..*)?")
+    return any(wanted.fullmatch(name) for name in names)
 
 
 def _sent(names: Sequence[str], answer: str) -> Column:
@@ -182,4 +207,8 @@ def _mturk_time(name: str) -> Column:
 
 
 def _cell(name: str) -> Column:
-    return F.col("`" + name.replace("`", "``") + "`")
+    return F.col(_quoted(name))
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"

@@ -10,6 +10,8 @@ from pyspark.sql import functions as F
 #: What a decoder puts where the bytes are not in the file's encoding.
 _UNDECODABLE = "\ufffd"
 _NAMES = ("item_id", "worker_id", "answer")
+#: Faults of the plan, not of the answer: tasks that were planned again do not undo a vote that counts.
+_FAULTS_OF_THE_PLAN = ("unknown_item", "before_task")
 
 
 def flag_votes(
@@ -22,7 +24,7 @@ def flag_votes(
 ) -> DataFrame:
     """Add ``vote_id`` and ``reject_reason`` to answers, one row an answer as given.
 
-    ``given`` has ``item_id, worker_id, answer, answered_at, is_refused, source_file, raw, line_order``.
+    ``given`` has ``item_id, worker_id, answer, answered_at, is_refused, source_ref, source_file, raw, line_order``.
     ``counted`` are the votes that count already; ``tasks`` are those asked, None where any item may be voted
     on. Of several answers by one worker to one item, the one that counts already or stands first in the file
     counts. ``answer_map`` says what answers stand for; ``answers`` are those that may be given, where tasks do
@@ -30,8 +32,8 @@ def flag_votes(
     fault (refused, say), counts no longer.
     """
     blank_to_null = {name: F.when(F.col(name) != "", F.col(name)) for name in _NAMES}
-    votes = _with_task(given.withColumns(blank_to_null), tasks).withColumn("said", F.col("answer"))
-    votes = votes.withColumn("meant", meant(answers, answer_map or {}))
+    votes = understood(given.withColumns(blank_to_null), tasks, answers=answers, answer_map=answer_map or {})
+    votes = votes.withColumn("said", F.col("answer"))
     votes = votes.withColumns({"fault": _fault(), "is_old": F.lit(False)})
     votes = votes.withColumn("answer", F.coalesce("meant", "answer"))
     # Votes that count already stand before all others: a union, since a join would shuffle once more.
@@ -40,9 +42,18 @@ def flag_votes(
         counted.select(*old_names, F.lit(True).alias("is_old")), allowMissingColumns=True
     )
     votes = _named(votes.repartition("item_id", "worker_id"))
+    is_forgiven = F.coalesce(
+        F.col("counted_as").isNotNull() & F.col("fault").isin(*_FAULTS_OF_THE_PLAN), F.lit(False)
+    )
+    votes = votes.withColumns(
+        {
+            "fault": F.when(~is_forgiven, F.col("fault")),
+            "answer": F.when(is_forgiven, F.col("counted_as")).otherwise(F.col("answer")),
+        }
+    )
     # What is at fault by itself never stands first: only what could count takes part.
     mine = Window.partitionBy("item_id", "worker_id").orderBy(
-        F.isnull("fault").desc(), F.desc("has_counted"), "line_order"
+        F.isnull("fault").desc(), F.isnull("counted_as"), "line_order"
     )
     votes = votes.withColumns(
         {"turn": F.row_number().over(mine), "first_answer": F.first("answer").over(mine)}
@@ -58,20 +69,30 @@ def flag_votes(
 
 
 def _named(votes: DataFrame) -> DataFrame:
-    """Add ``vote_id`` to what was given, and ``has_counted``; of a vote that is given again the old row goes.
+    """Add ``vote_id`` to what was given, and ``counted_as``, the answer as which it counts already, or null; of a vote
+    that is given again the old row goes.
 
     All windows are within an item and a worker, so that rows which are together by these are moved no more.
     """
     mine = ("item_id", "worker_id")
-    what = F.to_json(F.struct(*mine, F.col("said").alias("answer"), "raw"))
-    nth = F.row_number().over(Window.partitionBy(*mine, "said", "raw", "is_old").orderBy("line_order"))
+    what = F.to_json(F.struct(*mine, F.col("said").alias("answer"), "raw", "source_ref"))
+    alike = Window.partitionBy(*mine, "said", "raw", "source_ref", "is_old")
+    nth = F.row_number().over(alike.orderBy("line_order"))
     name = F.sha2(F.concat_ws("#", what, nth.cast("string")).cast("binary"), 256)
     votes = votes.withColumn("vote_id", F.coalesce("vote_id", name))
     same = Window.partitionBy(*mine, "vote_id")
-    votes = votes.withColumns(
-        {"has_counted": F.max("is_old").over(same), "is_not_given": F.min("is_old").over(same)}
-    )
+    counted_as = F.max(F.when(F.col("is_old"), F.col("answer"))).over(same)
+    votes = votes.withColumns({"counted_as": counted_as, "is_not_given": F.min("is_old").over(same)})
     return votes.where(~F.col("is_old") | F.col("is_not_given"))
+
+
+def understood(
+    votes: DataFrame, tasks: DataFrame | None, *, answers: Sequence[str], answer_map: Mapping[str, str]
+) -> DataFrame:
+    """Add ``meant`` (what is stored for an ``answer``, by the options of its item's task), and what :func:`_with_task`
+    adds.
+    """
+    return _with_task(votes, tasks).withColumn("meant", meant(answers, answer_map))
 
 
 def _with_task(votes: DataFrame, tasks: DataFrame | None) -> DataFrame:

@@ -24,7 +24,9 @@ TABLE = Table(
     schema=StructType(
         [
             column(
-                "vote_id", StringType(), "hash of item, worker, answer and how often they occurred before"
+                "vote_id",
+                StringType(),
+                "hash of item, worker, answer, source_ref and the number among equal ones",
             ),
             column("item_id", StringType(), "task_id, or any name of what was asked", nullable=True),
             column("worker_id", StringType(), "who answered", nullable=True),

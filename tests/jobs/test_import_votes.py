@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 from rows import as_dicts, rows
 
 from synlake import tables
@@ -103,6 +104,28 @@ def test_batch_results_of_mturk(asked, tmp_path):
     assert whens == {dt.datetime(2020, 1, 8, 16, 30, tzinfo=dt.timezone.utc)}, "PST is eight hours behind"
     with pytest.raises(InputError, match=r"no column Input\.picture \(or Input\.picture_1"):
         bring(asked, path, source="mturk", item_column="Input.picture")
+    plain = batch_results(tmp_path / "plain.csv", assignment("A1", **{"Answer.answer_1": "yes"}))
+    with pytest.raises(InputError, match=r"no column Answer\.lable \(or Answer\.lable_1"):
+        bring(asked, plain, source="mturk", answer_column="Answer.lable")
+
+
+def test_an_assignment_is_judged_by_its_own_status_and_not_undone_by_another_plan(asked, tmp_path):
+    """A control has one name on all HITs: the same answer to it comes in two batches, of two assignments."""
+
+    def batch(ref, status):
+        path = tmp_path / f"{ref}.csv"
+        batch_results(path, assignment("A", status, AssignmentId=ref, **{"Answer.answer_1": "yes"}))
+        votes = bring(asked, path, source="mturk")[2]
+        return {v["source_file"][:1]: v["reject_reason"] for v in votes if v["item_id"] == "t1"}
+
+    assert batch("1", "Approved") == {"1": None}
+    assert batch("2", "Rejected") == {"1": None, "2": "not_accepted"}
+    assert batch("2", "Approved") == {"1": None, "2": "duplicate_vote"}
+    tasks = (
+        tables.read(asked, "tasks").where("task_id <> 't2'").withColumn("planned_at", F.current_timestamp())
+    )
+    tables.overwrite(asked, "tasks", tasks)
+    assert batch("1", "Approved") == {"1": None, "2": "duplicate_vote"}
 
 
 def annotation(by, *choices, name="answer", cancelled=False):
@@ -157,8 +180,17 @@ def test_a_key_that_no_task_of_label_studio_has_is_told(asked, tmp_path):
     outcome, found, _ = bring(asked, tmp_path / "export.json", source="label-studio")
     assert {row[3] for row in found} == {"malformed"}
     assert any("no 'task_id'; next: --item-column" in note for note in outcome.notes)
-    outcome, *_ = bring(asked, tmp_path / "export.json", source="label-studio", item_column="question")
+    tasks[0]["annotations"][0]["created_username"] = "ann@x.y"
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+    named = {"source": "label-studio", "item_column": "question", "worker_column": "created_username"}
+    outcome, found, _ = bring(asked, tmp_path / "export.json", **named)
     assert (outcome.rows_kept, outcome.notes) == (1, ())
+    assert ("t1", "ann@x.y", "yes", None) in found
+    flat = [{"question": "t2", "created_username": "bob@x.y", "answer": "no", "when": "2020-01-09T22:16:08Z"}]
+    (tmp_path / "min.json").write_text(json.dumps(flat))
+    _, found, votes = bring(asked, tmp_path / "min.json", **named, time_column="when")
+    assert ("t2", "bob@x.y", "no", None) in found
+    assert [v["answered_at"] is not None for v in votes if v["item_id"] == "t2"] == [True]
 
 
 def test_assignments_of_toloka(asked, tmp_path):
@@ -168,13 +200,13 @@ def test_assignments_of_toloka(asked, tmp_path):
     lines = [
         names.split(),
         ["u", "t1", "yes", "", "", "l", "a1", "w1", "APPROVED", "2020-01-08T13:00:00.123"],
-        ["u", "t2", "no", "no", "", "l", "a1", "w1", "APPROVED", "2020-01-08T13:00:00.123"],
+        ["u", "t2", "no", "0 ", "", "l", "a1", "w1", "APPROVED", "2020-01-08T13:00:00.123"],
         [],  # between the pages
         ['"two\nlines"', "t1", "no", "", '"a ""b"""', "l", "a2", "w2", "REJECTED", "2020-01-08T13:00:00"],
-        ["u", "t2", "no", "no", "", "l", "a2", "w3", "SUBMITTED", "2020-01-08T13:00:00"],
+        ["u", "t2", "no", "0", "", "l", "a2", "w3", "SUBMITTED", "2020-01-08T13:00:00"],
     ]
     path.write_text("".join("\t".join(line) + "\n" for line in lines))
-    outcome, found, _ = bring(asked, path, source="toloka")
+    outcome, found, _ = bring(asked, path, source="toloka", answer_map=("0=no",))
     assert found == {
         ("t1", "w1", "yes", None),
         ("t2", "w1", "no", None),
@@ -309,6 +341,8 @@ def test_what_the_platform_says_later_counts(asked, tmp_path):
         ("t1", "B", "no"): None,
     }
     assert judged() == (0, as_sent)
+    place = tables.path(asked, "votes")  # as an older synlake made it
+    asked.spark.sql(f"ALTER TABLE delta.`{place}` SET TBLPROPERTIES ('delta.appendOnly' = 'true')")
     assert judged() == (0, as_sent)
     refused = {("t1", "A", "yes"): "not_accepted", ("t1", "A", "no"): None, ("t2", "A", "no"): "not_accepted"}
     said = {"t1_A_yes": "Rejected", "t2_A_no": "Rejected"}
