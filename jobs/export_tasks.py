@@ -86,7 +86,7 @@ def _lacking(
 ) -> DataFrame:
     """The questions, each with the votes it has and ``n_more``, those it lacks."""
     votes = tables.read_or_empty(warehouse, "votes").where(F.col("reject_reason").isNull())
-    found = counted(tasks, votes)
+    found = counted(tasks, votes, tables.read_or_empty(warehouse, "workers"))
     if settings.escalated:
         if settings.n_votes is None:
             raise InputError("--escalated: --n-votes says how many votes these are to have in all")

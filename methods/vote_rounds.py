@@ -14,8 +14,13 @@ from synlake.schemas import TABLES
 _LEAST_SAMPLE = 3
 
 
-def counted(tasks: DataFrame, votes: DataFrame) -> DataFrame:
-    """Questions (no controls) with ``n_votes``, and ``counts``: votes for each of their options, in order."""
+def counted(tasks: DataFrame, votes: DataFrame, workers: DataFrame) -> DataFrame:
+    """Questions (no controls) with ``n_votes``, and ``counts``: votes for each of their options, in order.
+
+    Votes of ``workers`` with an ``exclusion_reason`` do not count: others are to give theirs instead.
+    """
+    excluded = workers.where(F.col("exclusion_reason").isNotNull()).select("worker_id")
+    votes = votes.join(excluded, on="worker_id", how="left_anti")
     by_answer = votes.groupBy("item_id", "answer").agg(F.count(F.lit(1)).cast("int").alias("n"))
     by_item = by_answer.groupBy(F.col("item_id").alias("task_id")).agg(
         F.map_from_entries(F.collect_list(F.struct("answer", "n"))).alias("given")

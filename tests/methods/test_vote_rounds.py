@@ -56,7 +56,9 @@ def test_what_each_task_lacks(spark):
         for k in range(n)
     ]
     given = rows(spark, "tasks", *tasks)
-    found = counted(given, rows(spark, "votes", *votes)).cache()
+    votes += [{"item_id": name, "worker_id": "bot", "answer": "yes"} for name in TASKS]
+    workers = [{"worker_id": "bot", "exclusion_reason": "too_fast"}, {"worker_id": "yes0"}]
+    found = counted(given, rows(spark, "votes", *votes), rows(spark, "workers", *workers)).cache()
     assert {row["task_id"]: tuple(row["counts"]) for row in as_dicts(found)} == {
         name: (yes, no) for name, (_, _, yes, no) in TASKS.items()
     }
