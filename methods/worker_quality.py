@@ -14,6 +14,8 @@ from synlake.methods.vote_blocks import Floats
 
 #: A worker's confusion matrix is stored where it has at most this many labels.
 MAX_STORED_LABELS = 50
+#: Expected votes on a truth from which on they tell what the worker says of it.
+LEAST_MET = 0.5
 MODEL_SCHEMA = (
     "worker_id string, accuracy double, spammer_score double, confusion map<string,map<string,double>>"
 )
@@ -22,20 +24,25 @@ MODEL_SCHEMA = (
 def measured(votes: DataFrame, gold: DataFrame) -> DataFrame:
     """One row a worker from ``item_id, worker_id, answer, answered_at`` and ``item_id, expected_answer``:
     ``n_votes, n_gold, gold_accuracy, median_seconds``; null where there is nothing to tell it from.
+
+    Answers of one time are a page that was sent as a whole, as MTurk's and Toloka's are: they share the seconds
+    since the page before.
     """
     judged = votes.join(gold.select("item_id", "expected_answer"), on="item_id", how="left")
-    on_gold = F.col("expected_answer").isNotNull()
-    before = F.lag("answered_at").over(Window.partitionBy("worker_id").orderBy("answered_at", "item_id"))
-    seconds = F.col("answered_at").cast("double") - before.cast("double")
+    pages = judged.groupBy("worker_id", "answered_at").agg(
+        F.count(F.lit(1)).alias("n_votes"),
+        F.count("expected_answer").alias("n_gold"),
+        F.count_if(F.col("answer") == F.col("expected_answer")).alias("n_right"),
+    )
+    before = F.lag("answered_at").over(Window.partitionBy("worker_id").orderBy("answered_at"))
+    seconds = (F.col("answered_at").cast("double") - before.cast("double")) / F.col("n_votes")
     return (
-        judged.withColumn("seconds", seconds)
+        pages.withColumn("seconds", seconds)
         .groupBy("worker_id")
         .agg(
-            F.count(F.lit(1)).alias("n_votes"),
-            F.count_if(on_gold).alias("n_gold"),
-            F.avg(F.when(on_gold, (F.col("answer") == F.col("expected_answer")).cast("double"))).alias(
-                "gold_accuracy"
-            ),
+            F.sum("n_votes").alias("n_votes"),
+            F.sum("n_gold").alias("n_gold"),
+            F.try_divide(F.sum("n_right"), F.sum("n_gold")).alias("gold_accuracy"),
             F.percentile_approx("seconds", 0.5).alias("median_seconds"),
         )
     )
@@ -83,16 +90,16 @@ def spammer_scores(confusion: Floats) -> Floats:
 
     Mean squared distance between rows of the row-normalised confusion matrix, over pairs of labels, halved:
     0 where all rows are alike, whatever is right, and 1 where every row is a corner of its own. A truth that
-    the worker never met says nothing, and is taken as uniform.
+    the worker hardly met (half an expected vote) says nothing, and is taken as uniform.
 
-    >>> spammer_scores(np.array([[[8.0, 0], [0, 2]], [[5, 5], [5, 5]], [[9, 0], [9, 0]]]))
-    array([1., 0., 0.])
+    >>> spammer_scores(np.array([[[8.0, 0], [0, 2]], [[5, 5], [5, 5]], [[9, 0], [9, 0]], [[30, 0], [2e-4, 0]]]))
+    array([1.  , 0.  , 0.  , 0.25])
     """
     k = confusion.shape[1]
     if k < 2:
         return np.zeros(len(confusion))
     votes = confusion.sum(axis=2, keepdims=True)
-    rows = np.divide(confusion, votes, out=np.full_like(confusion, 1 / k), where=votes > 0)
+    rows = np.divide(confusion, votes, out=np.full_like(confusion, 1 / k), where=votes >= LEAST_MET)
     total = np.zeros(len(confusion))
     for one, other in combinations(range(k), 2):
         total += ((rows[:, one] - rows[:, other]) ** 2).sum(axis=1)

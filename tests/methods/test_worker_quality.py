@@ -40,6 +40,13 @@ def test_gold_and_speed_are_measured(workers):
     }  # fmt: skip
 
 
+def test_answers_of_a_page_share_its_time(spark):
+    sent = [(f"{item}{second}", "mia", "no", at(second)) for second in (10, 40) for item in "abc"]
+    votes, gold = spark.createDataFrame(sent, VOTES), spark.createDataFrame([], GOLD)
+    (mia,) = as_dicts(worker_quality.measured(votes, gold))
+    assert mia["median_seconds"] == 10, "three answers in half a minute"
+
+
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
