@@ -140,7 +140,8 @@ def _write_labels(warehouse: Warehouse, labels: DataFrame, settings: Config) -> 
         tables.overwrite(warehouse, "labels", labels.withColumn("is_escalated", is_escalated).select(*names))
         return
     with held(labels) as once:
-        full = with_difficult_synsets(once, max_doubtful=settings.max_doubtful)
+        is_known = F.col("is_known").isNotNull()
+        full = with_difficult_synsets(once, max_doubtful=settings.max_doubtful, is_known=is_known)
         tables.overwrite(warehouse, "labels", full.withColumn("is_escalated", is_escalated).select(*names))
 
 

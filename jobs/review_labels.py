@@ -78,7 +78,8 @@ def _import_decisions(warehouse: Warehouse, settings: Config) -> None:
     as_of = F.lit(moment(settings.as_of))
     labels, tasks = tables.read(warehouse, "labels"), tables.read_or_empty(warehouse, "tasks")
     decisions = flag_decisions(given, labels, tasks, known, as_of=as_of)
-    tables.insert_new(warehouse, "reviews", decisions)
+    # Turned down for its item or answer, a decision counts once labels and tasks have these.
+    tables.upsert(warehouse, "reviews", decisions, compared=("reject_reason",))
 
 
 def _export_sheet(warehouse: Warehouse, settings: Config) -> tuple[int, str]:

@@ -34,20 +34,21 @@ def second_opinion(items: DataFrame, other: DataFrame | None) -> DataFrame:
     return joined.drop("their_posterior", "their_top")
 
 
-def with_difficult_synsets(labels: DataFrame, *, max_doubtful: float) -> DataFrame:
+def with_difficult_synsets(labels: DataFrame, *, max_doubtful: float, is_known: Column) -> DataFrame:
     """Give ``escalation_reason`` difficult_synset to the other items of synsets of which surely more than a share
     ``max_doubtful`` is escalated: those where the lower end of its 95 % Wilson interval is above that.
 
-    So a few items in doubt do not escalate a small synset. ``labels`` has ``synset_id, is_gold,
-    escalation_reason``; votes without tasks have no synset. Computes ``labels`` twice.
+    So a few items in doubt do not escalate a small synset. ``labels`` has ``synset_id, escalation_reason``; votes
+    without tasks have no synset. Items that ``is_known`` says true of neither count nor are escalated. Computes
+    ``labels`` twice.
     """
-    asked = labels.where("synset_id IS NOT NULL AND NOT is_gold")
+    asked = labels.where(F.col("synset_id").isNotNull() & ~is_known)
     counts = asked.groupBy("synset_id").agg(
         F.count(F.lit(1)).alias("n"), F.count("escalation_reason").alias("n_doubtful")
     )
     low, _ = wilson_bounds(F.col("n_doubtful"), F.col("n"))
     difficult = counts.where(low > max_doubtful).select("synset_id", F.lit(True).alias("is_difficult"))
-    whole = F.when(F.col("is_difficult") & ~F.col("is_gold"), F.lit("difficult_synset"))
+    whole = F.when(F.col("is_difficult") & ~is_known, F.lit("difficult_synset"))
     return (
         labels.join(difficult, on="synset_id", how="left")
         .withColumn("escalation_reason", F.coalesce("escalation_reason", whole))

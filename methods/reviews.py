@@ -16,8 +16,9 @@ def flag_decisions(
     """Rows of ``reviews`` of kind ``decision`` from a file's lines; a reviewer decides once on an item.
 
     ``given`` is what ``intake.read_rows`` returns with ``item_id, reviewer_id, label, reviewed_at``;
-    ``known`` are the decisions that count already. A line that does not say when is of ``as_of``. Where an item is
-    one of ``tasks``, the label is one of its answers, or an answer's text, whatever its case.
+    ``known`` are the decisions that count already, and go on to; the same line has the same ``review_id``. A line that
+    does not say when is of ``as_of``. Where an item is one of ``tasks``, the label is one of its answers, or an
+    answer's text, whatever its case.
     """
     columns = ("item_id", "reviewer_id", "label")
     rows = given.withColumns({c: F.when(F.col(c) != "", F.col(c)) for c in columns})
@@ -30,29 +31,34 @@ def flag_decisions(
     rows = rows.withColumns(
         {"is_whole": ~is_malformed & is_decided & F.col("meant").isNotNull(), "what": what}
     )
-    mine = Window.partitionBy("item_id", "reviewer_id").orderBy(F.desc("is_whole"), "line_order")
     same = Window.partitionBy("what").orderBy("line_order")
-    rows = rows.withColumns({"turn": F.row_number().over(mine), "nth": F.row_number().over(same)})
+    name = F.concat_ws("#", "what", F.row_number().over(same).cast("string"))
+    rows = rows.withColumn("review_id", F.sha2(name.cast("binary"), 256))
     labelled = labels.select("item_id", F.lit(True).alias("is_labelled"))
-    earlier = known.select("item_id", "reviewer_id", F.lit(True).alias("is_known"))
+    earlier = known.select("item_id", "reviewer_id", F.col("review_id").alias("known_id"))
     rows = rows.join(labelled, on="item_id", how="left").join(
         earlier, on=["item_id", "reviewer_id"], how="left"
     )
-    reason = F.coalesce(
+    rows = rows.withColumn("has_counted", F.coalesce(F.col("known_id") == F.col("review_id"), F.lit(False)))
+    mine = Window.partitionBy("item_id", "reviewer_id").orderBy(
+        F.desc("has_counted"), F.desc("is_whole"), "line_order"
+    )
+    rows = rows.withColumn("turn", F.row_number().over(mine))
+    fault = F.coalesce(
         F.when(is_malformed, F.lit("malformed")),
         F.when(~is_decided, F.lit("not_decided")),
         F.when(F.col("is_labelled").isNull(), F.lit("unknown_item")),
         F.when(F.col("meant").isNull(), F.lit("unknown_answer")),
-        F.when((F.col("turn") > 1) | F.col("is_known").isNotNull(), F.lit("duplicate_review")),
+        F.when((F.col("turn") > 1) | F.col("known_id").isNotNull(), F.lit("duplicate_review")),
     )
     return rows.select(
-        F.sha2(F.concat_ws("#", "what", F.col("nth").cast("string")).cast("binary"), 256).alias("review_id"),
+        "review_id",
         "item_id",
         "reviewer_id",
         F.lit("decision").alias("kind"),
         F.coalesce("meant", "label").alias("label"),
         F.coalesce(F.try_to_timestamp("reviewed_at"), as_of).alias("reviewed_at"),
-        reason.alias("reject_reason"),
+        F.when(~F.col("has_counted"), fault).alias("reject_reason"),
     )
 
 

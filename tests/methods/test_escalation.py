@@ -62,8 +62,9 @@ def test_a_synset_is_difficult_when_it_surely_has_too_many_doubts(spark):
         ]
 
     given = [*synset("hard", 40, 20), *synset("small", 3, 2), *synset("easy", 40, 2), *synset(None, 40, 30)]
-    given.append({"item_id": "gold", "synset_id": "hard", "is_gold": True})
-    found = as_dicts(with_difficult_synsets(rows(spark, "labels", *given), max_doubtful=0.3), "item_id")
+    given.append({"item_id": "known", "synset_id": "hard"})
+    labels, is_known = rows(spark, "labels", *given), F.col("item_id") == "known"
+    found = as_dicts(with_difficult_synsets(labels, max_doubtful=0.3, is_known=is_known), "item_id")
     assert len(found) == len(given)
     difficult = {row["item_id"] for row in found if row["escalation_reason"] == "difficult_synset"}
     assert difficult == {f"hard-{i}" for i in range(20, 40)}
@@ -155,4 +156,18 @@ def test_an_expert_gives_one_of_the_answers_that_were_offered(spark):
         ("c", "maybe", "unknown_answer"),
         ("c", "n01", None),
         ("d", "any at all", None),
+    ]
+    # With other tasks and labels: what counts goes on to, and b, whose task is gone, may be anything.
+    counts = rows(spark, "reviews", *(row for row in found if row["reject_reason"] is None))
+    more = spark.createDataFrame([("e", "eve", "N01", None, None, 9)], given.schema).unionByName(given)
+    tasks = rows(spark, "tasks", *({"task_id": item, "options": OPTIONS} for item in "cde"))
+    labels = rows(spark, "labels", *({"item_id": item} for item in "bcde"))
+    again = as_dicts(flag_decisions(more, labels, tasks, counts, as_of=now), "item_id", "label")
+    assert [(row["item_id"], row["reject_reason"]) for row in again] == [
+        ("a", None),
+        ("b", None),
+        ("c", "unknown_answer"),
+        ("c", None),
+        ("d", None),
+        ("e", None),
     ]
