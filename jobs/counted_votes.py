@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from synlake.errors import InputError, UsageError
-from synlake.intake import read_rows
+from synlake.jobs.gold_file import read_gold
 from synlake.methods import worker_quality
 from synlake.methods.aggregation import Rule, aggregated
 from synlake.spread import held
@@ -63,18 +63,8 @@ def known_answers(warehouse: Warehouse, tasks: DataFrame, path: str | None) -> D
     known = tasks.where("is_gold").select("item_id", "expected_answer")
     if path is None:
         return known
-    names = {name: name for name in ("item_id", "expected_answer")}
-    given = read_rows(warehouse.spark, path, names, {}).where(
-        "raw IS NULL AND item_id <> '' AND expected_answer <> ''"
-    )
-    answers = given.groupBy("item_id").agg(F.sort_array(F.collect_set("expected_answer")).alias("answers"))
-    torn = answers.where(F.size("answers") > 1).orderBy("item_id").first()
-    if torn is not None:
-        raise InputError(
-            f"--gold-file {path}: item {torn['item_id']} has the answers {', '.join(torn['answers'])}; wanted one\n"
-            "  next: leave out those that are not certain"
-        )
-    both = known.withColumn("place", F.lit(1)).unionByName(given.select(*names, F.lit(0).alias("place")))
+    given = read_gold(warehouse.spark, path, ["item_id"]).withColumn("place", F.lit(0))
+    both = known.withColumn("place", F.lit(1)).unionByName(given)
     one = F.min_by("expected_answer", "place").alias("expected_answer")
     return both.groupBy("item_id").agg(one)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,13 +16,13 @@ from pyspark.sql.types import StructType
 from synlake import tables
 from synlake.config import bad_name, moment, option
 from synlake.errors import InputError
-from synlake.intake import read_rows
 from synlake.jobs import task_files
+from synlake.jobs.gold_file import read_gold
 from synlake.methods import task_export
 from synlake.methods.annotation import ask, first_planned, plan_tasks
 from synlake.methods.hierarchy import steps_up
 from synlake.methods.hits import Page
-from synlake.methods.questions import NO, QUESTION_TYPES, YES, Synset, wordings
+from synlake.methods.questions import NO, NONE, QUESTION_TYPES, YES, Synset, wordings
 from synlake.methods.vote_planning import plan_cost
 from synlake.schemas import TABLES
 from synlake.spread import held
@@ -94,6 +94,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     kept = tables.read(warehouse, "pool").where("is_kept").select("image_id", "synset_id")
     is_dynamic = settings.votes == "dynamic"
     wording, hierarchy = _synsets(warehouse, kept, settings)
+    known, notes = _known(warehouse, settings)
     questions = ask(
         kept,
         wording,
@@ -108,7 +109,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
             once,
             kept,
             wording,
-            _known(warehouse, settings),
+            known,
             hierarchy,
             question_type=settings.question,
             page=page,
@@ -119,7 +120,8 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         planned = first_planned(tasks, earlier, F.lit(moment(settings.as_of)))
         _check_budget(planned, kept, page, settings)
         n_tasks = tables.overwrite(warehouse, "tasks", planned.select(*TABLES["tasks"].schema.names))
-    return _exported(warehouse, settings, page, n_tasks)
+    exported = _exported(warehouse, settings, page, n_tasks)
+    return replace(exported, notes=(*notes, *exported.notes))
 
 
 def _exported(warehouse: Warehouse, settings: Config, page: Page, n_tasks: int) -> Outcome:
@@ -135,7 +137,8 @@ def _exported(warehouse: Warehouse, settings: Config, page: Page, n_tasks: int) 
     )
     if settings.images_to:
         folder, suffix = settings.images_to, settings.image_url_suffix
-        files.append(task_files.write_images(warehouse, asked, folder, suffix))
+        later_too = tables.read(warehouse, "tasks")  # what waits for the sample is asked by export-tasks
+        files.append(task_files.write_images(warehouse, later_too, folder, suffix))
     bill = task_files.bill(asked, page=page, price=settings.price, fee=settings.fee)
     controls = (
         Control("n_gold", bill.n_controls),
@@ -173,7 +176,11 @@ def _synsets(warehouse: Warehouse, kept: DataFrame, settings: Config) -> tuple[D
     """How each synset of the pool is asked about, and what is above it; one row a synset on the driver."""
     selection = tables.read(warehouse, "synsets").where(F.col("selection_id") == settings.selection_id)
     parents = {row[0]: row[1] for row in selection.select("synset_id", "parent_ids").collect()}
-    used = selection.join(kept.select("synset_id").distinct(), on="synset_id", how="left_semi")
+    pooled = kept.select("synset_id").distinct()
+    _check_selection(
+        warehouse, pooled.join(selection, on="synset_id", how="left_anti"), settings.selection_id
+    )
+    used = selection.join(pooled, on="synset_id", how="left_semi")
     found = [
         Synset(row["synset_id"], tuple(row["lemmas"]), row["gloss"], steps_up(parents, row["synset_id"]))
         for row in used.orderBy("synset_id").collect()
@@ -188,21 +195,41 @@ def _synsets(warehouse: Warehouse, kept: DataFrame, settings: Config) -> tuple[D
     return wording, up
 
 
+def _check_selection(warehouse: Warehouse, missing: DataFrame, selection_id: str) -> None:
+    """Raise :class:`InputError` where synsets of the pool are not of the selection: they would not be asked about."""
+    n_missing = missing.count()
+    if n_missing:
+        known = tables.read(warehouse, "synsets").select("selection_id").distinct().orderBy("selection_id")
+        there = ", ".join(row[0] for row in known.limit(10).collect())
+        raise InputError(
+            f"--selection-id {selection_id}: {n_missing} synsets of the pool are not in it, such as"
+            f" {missing.agg(F.min('synset_id')).collect()[0][0]}; there are the selections {there}\n"
+            "  next: the selection that the images were ingested for"
+        )
+
+
 def _rows(warehouse: Warehouse, rows: Iterable[tuple[object, ...]], schema: StructType | str) -> DataFrame:
     return warehouse.spark.createDataFrame([tuple(row) for row in rows], schema)
 
 
-def _known(warehouse: Warehouse, settings: Config) -> DataFrame:
-    """``image_id, synset_id, is_positive`` of the gold file and of the images of a release; the file wins."""
+def _known(warehouse: Warehouse, settings: Config) -> tuple[DataFrame, tuple[str, ...]]:
+    """``image_id, synset_id, is_positive`` of the gold file, which wins, and of a release; and notes for people."""
     known = warehouse.spark.createDataFrame([], "image_id string, synset_id string, is_positive boolean")
-    names = ["image_id", "synset_id", "expected_answer"]
+    key = ["image_id", "synset_id"]
+    notes: tuple[str, ...] = ()
     if settings.gold_file:
-        rows = read_rows(warehouse.spark, settings.gold_file, {name: name for name in names}, {})
-        given = rows.where(F.col("raw").isNull() & F.col("expected_answer").isin(YES, NO))
-        known = given.select(*names[:2], (F.col("expected_answer") == YES).alias("is_positive"))
-        known = known.dropDuplicates(names[:2])
+        answer = F.lower("expected_answer")
+        is_positive = F.when(answer.isin(YES, F.lower("synset_id")), True).when(answer.isin(NO, NONE), False)
+        given = read_gold(warehouse.spark, settings.gold_file, key).withColumn("is_positive", is_positive)
+        known = given.where("is_positive IS NOT NULL").drop("expected_answer")
+        unclear = (
+            given.where("is_positive IS NULL").agg(F.count(F.lit(1)), F.min("expected_answer")).collect()[0]
+        )
+        if unclear[0]:
+            said = f"{unclear[0]} answers of --gold-file are neither {YES} nor {NO}, such as {unclear[1]!r}"
+            notes = (f"{said}; they are left out",)
     if settings.gold_release:
         images = tables.read_release(warehouse, settings.gold_release, flag="--gold-release")
-        frozen = images.select(*names[:2], F.lit(True).alias("is_positive"))
-        known = known.unionByName(frozen.join(known, on=names[:2], how="left_anti"))
-    return known
+        frozen = images.select(*key, F.lit(True).alias("is_positive"))
+        known = known.unionByName(frozen.join(known, on=key, how="left_anti"))
+    return known, notes

@@ -55,13 +55,16 @@ def plan_tasks(
     ``synset_id, up`` (hypernym → steps). ``questions`` is used several times and best held.
     """
     laid = questions.where(F.col("hit_id").isNotNull())
+    if question_type == "classify":  # what does not show the synset may show another of the options
+        known = known.where("is_positive")
     offers = known.select("image_id", "synset_id", "is_positive", F.lit(0).alias("preference"))
     drawn = far_images(kept, laid, hierarchy, n_per_hit=page.n_negative, min_distance=min_distance, seed=seed)
     drawn = drawn.join(known.select("image_id", "synset_id"), on=["image_id", "synset_id"], how="left_anti")
     offers = offers.unionByName(drawn.withColumns({"is_positive": F.lit(False), "preference": F.lit(1)}))
     use = F.row_number().over(Window.partitionBy("image_id", "synset_id").orderBy("hit_no"))
     gold = controls(laid, offers, page=page, seed=seed).withColumn("use", use)
-    gold = gold.withColumn("task_id", task_id(F.lit("gold"), F.col("use")))
+    kind = "gold" if question_type == "verify" else f"gold:{question_type}"
+    gold = gold.withColumn("task_id", task_id(F.lit(kind), F.col("use")))
     gold = gold.join(F.broadcast(wording), on="synset_id")
     gold = gold.withColumn("expected_answer", _expected(question_type)).drop("use", "is_positive")
     tasks = questions.unionByName(gold, allowMissingColumns=True)
@@ -97,7 +100,7 @@ def far_images(
     """``image_id, synset_id``: images kept for synsets at least ``min_distance`` hypernym steps away.
 
     Drawn, not searched: for each HIT's place some (synset, image) by hash, of which those are dropped that
-    are near in the tree, or that the synset itself is asked about.
+    are near in the tree, or that the synset itself is asked about, or whose own synset is one of the ``options``.
     """
     shuffle = Window.partitionBy("synset_id").orderBy(F.xxhash64("image_id", F.lit(seed)), "image_id")
     numbered = kept.select("synset_id", "image_id", (F.row_number().over(shuffle) - 1).alias("nth"))
@@ -113,7 +116,7 @@ def far_images(
     last = (F.col("n_hits") + 1) * n_per_hit * _DRAWS
     draws = (
         laid.groupBy("synset_id")
-        .agg(F.max("hit_no").alias("n_hits"))
+        .agg(F.max("hit_no").alias("n_hits"), F.any_value("options.answer").alias("answers"))
         .join(F.broadcast(places.select("synset_id", "place", "n_synsets", "up")), on="synset_id")
         .where(F.col("n_synsets") > 1)
         .withColumn("draw", F.explode(F.sequence(F.lit(1), last.cast("int"))))
@@ -129,6 +132,7 @@ def far_images(
     images = numbered.select(F.col("synset_id").alias("donor_id"), "image_id", "nth")
     return (
         draws.join(F.broadcast(donors), on="donor")
+        .where(~F.array_contains("answers", F.col("donor_id")))
         .where(is_far(F.col("up"), F.col("donor_up"), min_distance))
         .select("synset_id", "donor_id", F.pmod(_drawn(seed, "image"), F.col("n_images")).alias("nth"))
         .distinct()

@@ -49,7 +49,7 @@ def controls(laid: DataFrame, offers: DataFrame, *, page: Page, seed: int) -> Da
     ``offers`` (``image_id, synset_id, is_positive, preference, …``; ``task_id`` or not) are taken in the
     order of ``preference`` and of the seed, and over again where there are fewer than the HITs need; never an
     image that the same HIT asks about, and never one twice on a page. A HIT is short of controls only where
-    its synset has fewer offers than a page takes.
+    its synset has fewer offers that it does not ask about than a page takes.
     """
     counts = laid.groupBy("synset_id").agg(F.max("hit_no").alias("n_hits"))
     pages = laid.select("synset_id", "hit_id", "hit_no", "n_votes_wanted").distinct()
@@ -58,32 +58,34 @@ def controls(laid: DataFrame, offers: DataFrame, *, page: Page, seed: int) -> Da
         "preference", _shuffled("image_id", seed), "image_id"
     )
     everyone = Window.partitionBy("synset_id", "is_positive")
-    # Some to spare, for those that a HIT asks about itself.
-    enough = (F.col("n_hits") + 2) * F.col("n_per_page")
+    asked = laid.select("synset_id", "image_id", F.col("hit_id").alias("asked_on"))
+    # To spare: as many as one HIT may ask about itself.
+    n_spare = F.least(F.count("asked_on").over(everyone), F.lit(page.n_questions))
+    enough = F.col("n_hits") * F.col("n_per_page") + F.col("n_spare")
     numbered = (
         offers.join(F.broadcast(counts), on="synset_id")
-        .withColumn("n_per_page", per_page)
-        .withColumn("nth", F.row_number().over(order) - 1)
+        .join(asked, on=["synset_id", "image_id"], how="left")
+        .withColumns({"n_per_page": per_page, "n_spare": n_spare, "nth": F.row_number().over(order) - 1})
         .where(F.col("nth") < enough)
         .withColumn("n_offers", F.count(F.lit(1)).over(everyone))
         .drop("n_hits")
     )
-    kinds = numbered.select("synset_id", "is_positive", "n_per_page", "n_offers").distinct()
-    tries = F.least(F.col("n_offers"), 3 * F.col("n_per_page"))
+    kinds = numbered.select("synset_id", "is_positive", "n_per_page", "n_spare", "n_offers").distinct()
+    tries = F.least(F.col("n_offers"), F.col("n_per_page") + F.col("n_spare"))
     places = (
         pages.join(kinds, on="synset_id")
         .where("n_per_page > 0")
         .withColumn("try", F.explode(F.sequence(F.lit(0), (tries - 1).cast("int"))))
         .withColumn("nth", ((F.col("hit_no") - 1) * F.col("n_per_page") + F.col("try")) % F.col("n_offers"))
-        .drop("n_per_page", "n_offers")
+        .drop("n_per_page", "n_spare", "n_offers")
     )
     first = Window.partitionBy("hit_id", "is_positive").orderBy("try")
     return (
         places.join(numbered, on=["synset_id", "is_positive", "nth"])
-        .join(laid.select("hit_id", "image_id"), on=["hit_id", "image_id"], how="left_anti")
+        .where(~F.col("asked_on").eqNullSafe(F.col("hit_id")))
         .withColumn("place", F.row_number().over(first))
         .where(F.col("place") <= F.col("n_per_page"))
-        .drop("place", "try", "nth", "n_per_page", "n_offers", "preference")
+        .drop("place", "try", "nth", "n_per_page", "n_spare", "n_offers", "asked_on", "preference")
     )
 
 

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from pyspark.sql import functions as F
 from rows import as_dicts, rows
 
 from synlake import tables
@@ -298,3 +299,42 @@ def test_too_small_a_budget_is_said_before_anything_is_written(planned):
         plan(warehouse, hit_size=6)
     assert tables.version(warehouse, "tasks") == version
     assert plan(warehouse, **settings, budget=16.63).rows_kept == 238 + 4 * 6 + 5 * 3
+
+
+def test_a_small_classify_plan_has_no_false_controls_and_all_images_and_tells_mistakes(
+    spark, planned, tmp_path
+):
+    """Where every synset is an option, none of another synset's images is known to show "none of these"."""
+    small = open_warehouse(spark, str(tmp_path / "warehouse"))
+    tables.overwrite(
+        small, "synsets", tables.read(planned[0], "synsets").withColumn("lemmas", F.array("synset_id"))
+    )
+    names = [f"{synset}-{k}" for synset in ("n1", "n4", "n5", "n6") for k in range(3)]
+    pool = [{"image_id": name, "synset_id": name[:2], "is_kept": True} for name in names]
+    tables.overwrite(small, "pool", rows(spark, "pool", *pool))
+    stored = [{"image_id": name, "bytes": bytearray(b"x"), "size_bytes": 1} for name in names]
+    tables.append(small, "image_bytes", rows(spark, "image_bytes", *stored))
+    gold = tmp_path / "gold.csv"
+    gold.write_text("image_id,synset_id,expected_answer\nk,n1,N1\nx,n1,none\ny,n1,perhaps\n")
+    settings = {
+        "question": "classify",
+        "votes": "dynamic",
+        "sample_size": 1,
+        "gold_file": str(gold),
+        "min_control_distance": FAR,
+        "images_to": str(tmp_path / "www"),
+    }
+    outcome = plan(small, **settings)
+    tasks = as_dicts(tables.read(small, "tasks"))
+    assert {(t["image_id"], t["expected_answer"]) for t in tasks if t["is_gold"]} == {("k", "n1")}
+    assert sum(t["n_votes_wanted"] > 0 for t in tasks) == 4 + 1
+    assert sorted(path.name for path in (tmp_path / "www").iterdir()) == names, "also those of later rounds"
+    assert "1 answers of --gold-file are neither yes nor no, such as 'perhaps'" in outcome.notes[0]
+    verify = {task["task_id"] for task in planned[3]}
+    assert not verify & {task["task_id"] for task in tasks}
+
+    with pytest.raises(InputError, match=r"--selection-id defualt: 4 synsets .* as n1; there are .* default"):
+        plan(small, selection_id="defualt")
+    gold.write_text("image_id,synset_id,expected_answer\nk,n1,yes\nk,n1,no\n")
+    with pytest.raises(InputError, match="image k n1 has the answers no, yes; wanted one"):
+        plan(small, **settings)
