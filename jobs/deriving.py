@@ -29,8 +29,6 @@ def derive(warehouse: Warehouse, settings: Config) -> Outcome:
     """Freeze ``settings.release`` from the rows of ``settings.from_``; splits, labels and groups stay."""
     parent = str(settings.from_)
     origin_row = registry.row_of(warehouse, parent)
-    if settings.withdraw and not settings.reason:
-        raise UsageError("--withdraw: needs --reason TEXT, which the release keeps")
     rows = {
         **registry.rows_of(warehouse, parent),
         "release_images": released.labelled_images(warehouse, origin_row),

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from synlake import registry, tables
 from synlake.config import bad_name, moment, option
-from synlake.errors import InputError
+from synlake.errors import InputError, UsageError
 from synlake.jobs import deriving, freezing, placing
 from synlake.jobs.release_utility import utility_controls
 from synlake.methods.audit import audit_table, audited
@@ -59,6 +59,26 @@ class Config:
     min_audited_accuracy: float = option(
         0.0, "refuse where experts found fewer of the audited labels right", minimum=0.0, maximum=1.0
     )
+
+    def __post_init__(self) -> None:
+        """Refuse settings that would change nothing where they stand: a release cannot be taken back."""
+        if self.from_ is None:
+            for flag in ("only", "withdraw", "reason"):
+                if given := getattr(self, flag):
+                    shown = ",".join(given) if flag == "only" else given
+                    raise UsageError(
+                        f"--{flag} {shown}: is of a release derived from another, and no --from is given\n"
+                        "  next: add --from RELEASE"
+                    )
+            return
+        if self.withdraw and not self.reason:
+            raise UsageError("--withdraw: needs --reason TEXT, which the release keeps")
+        if self.min_audited_accuracy:
+            raise UsageError(
+                f"--min-audited-accuracy {self.min_audited_accuracy}: is of labels from the pool; with --from they"
+                f" are those of {self.from_}\n"
+                "  next: leave it out (where --config sets it: --min-audited-accuracy 0)"
+            )
 
 
 def main(warehouse: Warehouse, settings: Config) -> Outcome:
