@@ -143,6 +143,14 @@ def unrecorded(warehouse: Warehouse, release: str, stage: str) -> dict[str, Any]
     return known.asDict(recursive=True) if recorded.isEmpty() else None
 
 
+@_of_few_rows
+def last_with(warehouse: Warehouse, counted: str) -> str | None:
+    """The name of the last release that has some of what is ``counted`` (a key of ``counts``), or None."""
+    known = tables.read_or_empty(warehouse, "releases").where(F.try_element_at("counts", F.lit(counted)) > 0)
+    row = known.orderBy(F.desc("frozen_at"), F.desc("release")).select("release").first()
+    return None if row is None else str(row["release"])
+
+
 def rows_of(warehouse: Warehouse, release: str) -> Mapping[str, DataFrame]:
     """The rows of a release by table, without the columns that only say which release it is."""
     return {

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -17,6 +17,7 @@ from synlake.errors import InputError, UsageError
 from synlake.jobs import freezing, released
 from synlake.methods import versions
 from synlake.methods.release_diff import diff_images
+from synlake.methods.withholding import SPLIT, images_per_class
 from synlake.spread import held
 from synlake.stage import Outcome, last_configs
 from synlake.tables import Warehouse
@@ -29,38 +30,34 @@ def derive(warehouse: Warehouse, settings: Config) -> Outcome:
     """Freeze ``settings.release`` from the rows of ``settings.from_``; splits, labels and groups stay."""
     parent = str(settings.from_)
     origin_row = registry.row_of(warehouse, parent)
-    if settings.withdraw and not settings.reason:
-        raise UsageError("--withdraw: needs --reason TEXT, which the release keeps")
     rows = {
         **registry.rows_of(warehouse, parent),
         "release_images": released.labelled_images(warehouse, origin_row),
     }
     withdrawn = _withdrawn(warehouse, rows["release_images"], settings.withdraw)
     _check_classes(rows["release_synsets"], settings.only)
-    wanted = F.col("label").isin(*settings.only) if settings.only else F.lit(True)
     left = rows["release_images"].join(withdrawn, on="image_id", how="left_anti")
-    with held(left.where(wanted).withColumn("release", F.lit(settings.release))) as images:
-        n_before, n_left, n = rows["release_images"].count(), left.count(), images.count()
+    is_withheld = settings.withhold_labels or "withheld" in origin_row["counts"]
+    # That an image of the holdout is in a subset of classes would tell its label.
+    shown = left.where(F.col("split") != SPLIT) if settings.only and is_withheld else left
+    wanted = F.col("label").isin(*settings.only) if settings.only else F.lit(True)
+    with held(shown.where(wanted).withColumn("release", F.lit(settings.release))) as images:
+        n_before, n_left, n_shown, n = (df.count() for df in (rows["release_images"], left, shown, images))
         if not n:
             raise InputError(f"--from {parent}: nothing is left of it")
         check_version(warehouse, settings.release, images)
-        is_withheld = settings.withhold_labels or "withheld" in origin_row["counts"]
         mine = registry.claim(warehouse, settings.release, is_withheld=is_withheld)
-        left_out = {"withdrawn": n_before - n_left, "other_class": n_left - n}
+        left_out = {"withdrawn": n_before - n_left, "withheld": n_left - n_shown, "other_class": n_shown - n}
         left_out = {reason: count for reason, count in left_out.items() if count}
-        origin = freezing.Provenance(
-            kind="derived",
-            frozen_at=moment(settings.as_of),
-            config={**last_configs(warehouse), "freeze-release": asdict(settings)},
-            left_out=left_out,
-            parent=parent,
-            reason=settings.reason,
-            label_protocol=json.loads(origin_row["label_protocol"]),
-            is_withheld=is_withheld,
+        origin = _provenance(warehouse, settings, origin_row, left_out, is_withheld=is_withheld)
+        derived = _rows(warehouse, rows, images, settings, is_withheld=is_withheld)
+        checksum = freezing.freeze(warehouse, mine, derived, origin)
+    notes = [f"release {settings.release} is frozen from {parent}, content_checksum {checksum}"]
+    if "withheld" in left_out:
+        notes.append(
+            f"without the holdout of {parent}: its images in a subset of classes would tell their labels"
         )
-        checksum = freezing.freeze(warehouse, mine, _rows(warehouse, rows, images, settings), origin)
-    note = f"release {settings.release} is frozen from {parent}, content_checksum {checksum}"
-    return Outcome(n_before, n, left_out, notes=(note,))
+    return Outcome(n_before, n, left_out, notes=tuple(notes))
 
 
 def check_version(warehouse: Warehouse, release: str, images: DataFrame) -> None:
@@ -87,10 +84,35 @@ def check_version(warehouse: Warehouse, release: str, images: DataFrame) -> None
         )
 
 
+def _provenance(
+    warehouse: Warehouse,
+    settings: Config,
+    parent: Mapping[str, Any],
+    left_out: Mapping[str, int],
+    *,
+    is_withheld: bool,
+) -> freezing.Provenance:
+    return freezing.Provenance(
+        kind="derived",
+        frozen_at=moment(settings.as_of),
+        config={**last_configs(warehouse), "freeze-release": asdict(settings)},
+        left_out=left_out,
+        parent=parent["release"],
+        reason=settings.reason,
+        label_protocol=json.loads(parent["label_protocol"]),
+        is_withheld=is_withheld,
+    )
+
+
 def _rows(
-    warehouse: Warehouse, rows: Mapping[str, DataFrame], images: DataFrame, settings: Config
+    warehouse: Warehouse,
+    rows: Mapping[str, DataFrame],
+    images: DataFrame,
+    settings: Config,
+    *,
+    is_withheld: bool,
 ) -> dict[str, DataFrame]:
-    counts = images.groupBy("synset_id").agg(F.count(F.lit(1)).alias("n_images"))
+    counts = images_per_class(images, is_withheld=is_withheld)
     synsets = rows["release_synsets"].drop("n_images")
     if settings.only:
         synsets = synsets.where(F.col("synset_id").isin(*settings.only))

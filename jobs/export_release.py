@@ -63,7 +63,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     os.makedirs(root, exist_ok=True)
     records_dir = exporting.records_folder(root, row, settings)
     rows = registry.rows_of(warehouse, settings.release)
-    labels = released.class_labels(warehouse, settings.release)
+    labels = released.class_labels(warehouse, row)
     with (
         wide_rows(warehouse.spark),
         held(_images(warehouse, rows["release_images"], settings, labels)) as images,

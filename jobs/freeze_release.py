@@ -17,11 +17,12 @@ from pyspark.sql import functions as F
 
 from synlake import registry, tables
 from synlake.config import bad_name, moment, option
-from synlake.errors import InputError
+from synlake.errors import InputError, UsageError
 from synlake.jobs import deriving, freezing, placing
 from synlake.jobs.release_utility import utility_controls
 from synlake.methods.audit import audit_table, audited
 from synlake.methods.release import decided_labels, judge_pool
+from synlake.methods.withholding import SPLIT, images_per_class
 from synlake.schemas import TABLES
 from synlake.spread import held
 from synlake.stage import Outcome, flagged_outcome, last_configs
@@ -60,6 +61,26 @@ class Config:
         0.0, "refuse where experts found fewer of the audited labels right", minimum=0.0, maximum=1.0
     )
 
+    def __post_init__(self) -> None:
+        """Refuse settings that would change nothing where they stand: a release cannot be taken back."""
+        if self.from_ is None:
+            for flag in ("only", "withdraw", "reason"):
+                if given := getattr(self, flag):
+                    shown = ",".join(given) if flag == "only" else given
+                    raise UsageError(
+                        f"--{flag} {shown}: is of a release derived from another, and no --from is given\n"
+                        "  next: add --from RELEASE"
+                    )
+            return
+        if self.withdraw and not self.reason:
+            raise UsageError("--withdraw: needs --reason TEXT, which the release keeps")
+        if self.min_audited_accuracy:
+            raise UsageError(
+                f"--min-audited-accuracy {self.min_audited_accuracy}: is of labels from the pool; with --from they"
+                f" are those of {self.from_}\n"
+                "  next: leave it out (where --config sets it: --min-audited-accuracy 0)"
+            )
+
 
 def main(warehouse: Warehouse, settings: Config) -> Outcome:
     """Read ``pool``, ``labels``, ``reviews`` and ``synsets``, or a release; write the release tables."""
@@ -69,6 +90,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     registry.check_is_free(warehouse, settings.release)
     if settings.from_:
         return deriving.derive(warehouse, settings)
+    _check_holdout(replace(warehouse, pins={}), settings)
     _check_audit(warehouse, settings)
     decided = decided_labels(tables.read(warehouse, "labels"), tables.read_or_empty(warehouse, "reviews"))
     prints = tables.read(warehouse, "fingerprints").select("image_id", *placing.PRINTS)
@@ -106,6 +128,23 @@ def _resumed(warehouse: Warehouse, row: Mapping[str, Any]) -> Outcome:
     return Outcome(row["n_images"] + sum(rejected.values()), row["n_images"], rejected, notes=(note,))
 
 
+def _check_holdout(now: Warehouse, settings: Config) -> None:
+    """Raise :class:`InputError` where labels that a release withholds would be published, or none would be withheld."""
+    if not settings.withhold_labels:
+        before = registry.last_with(now, "withheld")
+        if before is not None:
+            raise InputError(
+                f"--release {settings.release}: would publish labels that release {before} withholds,"
+                " as images of its holdout stay in the holdout\n"
+                "  next: --withhold-labels"
+            )
+    elif not settings.n_holdout and registry.last_with(now, f"split:{SPLIT}") is None:
+        raise InputError(
+            "--withhold-labels: there is no holdout to withhold the labels of, here or in an earlier release\n"
+            "  next: --n-holdout N"
+        )
+
+
 def _check_audit(warehouse: Warehouse, settings: Config) -> None:
     """Raise :class:`InputError` where the audit found the labels below the floor, or there was none."""
     floor = settings.min_audited_accuracy
@@ -128,7 +167,7 @@ def _check_audit(warehouse: Warehouse, settings: Config) -> None:
 
 
 def _synsets(warehouse: Warehouse, images: DataFrame, settings: Config) -> DataFrame:
-    counts = images.groupBy("synset_id").agg(F.count(F.lit(1)).alias("n_images"))
+    counts = images_per_class(images, is_withheld=settings.withhold_labels)
     chosen = tables.read(warehouse, "synsets").where(
         F.col("is_selected") & (F.col("selection_id") == settings.selection_id)
     )

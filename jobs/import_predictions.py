@@ -59,9 +59,9 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         raise UsageError(
             "--release NAME, --model NAME and --input FILE are needed\n  next: import-predictions --help"
         )
-    registry.row_of(warehouse, settings.release)
+    row = registry.row_of(warehouse, settings.release)
     images = tables.read(warehouse, "release_images").where(F.col("release") == settings.release)
-    labels = released.class_labels(warehouse, settings.release)
+    labels = released.class_labels(warehouse, row)
     with (
         held(_guesses(warehouse, settings, labels)) as guesses,
         held(images.select("image_id", "split")) as known,

@@ -17,6 +17,7 @@ from synlake.methods.near_groups import (
     hashes_to_group,
     near_pairs_of,
     near_secret,
+    repeated_edges,
     with_groups,
 )
 from synlake.methods.splits import SECRET, assign_splits, fixed_splits, shared_groups, with_fixed
@@ -44,7 +45,7 @@ def placed(
     secret = None if earlier is None else earlier.where(F.col("split").isin(*SECRET)).select("phash", "split")
     is_apart = secret is None and _is_apart(configs.get("deduplicate-images"), settings.tau)
     with ExitStack() as stack:
-        pairs, edges = None, duplicate_edges(taken)
+        pairs, edges = None, duplicate_edges(taken).unionByName(repeated_edges(taken))
         if settings.tau and not is_apart:
             pairs = stack.enter_context(held(_near(taken, secret, settings.tau, n_images)))
             hashes = stack.enter_context(held(hashes_to_group(taken, pairs)))

@@ -29,7 +29,12 @@ def labelled_images(warehouse: Warehouse, row: Mapping[str, Any]) -> DataFrame:
     return with_withheld(rows["release_images"], rows["release_withheld"])
 
 
-def class_labels(warehouse: Warehouse, release: str) -> list[str]:
-    """The classes with images, in id order: the place of each is its class number."""
-    synsets = registry.rows_of(warehouse, release)["release_synsets"].where("n_images > 0")
+def class_labels(warehouse: Warehouse, row: Mapping[str, Any]) -> list[str]:
+    """The classes of a release (its ``row``) with images, in id order: the place of each is its class number.
+
+    Where labels are withheld they are all its classes, as any may have images in the holdout.
+    """
+    synsets = registry.rows_of(warehouse, row["release"])["release_synsets"]
+    if not row["counts"].get("withheld"):
+        synsets = synsets.where("n_images > 0")
     return sorted(row["synset_id"] for row in synsets.select("synset_id").collect())

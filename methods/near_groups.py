@@ -43,8 +43,9 @@ def hashes_to_group(images: DataFrame, pairs: DataFrame) -> DataFrame:
 def edges_of(images: DataFrame, pairs: DataFrame, hashes: DataFrame) -> DataFrame:
     """``id_l, id_r``: images of ``images`` (``image_id, phash, duplicate_of``) that belong into one group.
 
-    Those with one hash, those with near hashes (``pairs``), and a restored duplicate with what it duplicates.
-    ``hashes`` are those of :func:`hashes_to_group`; a caller who holds them keeps other images out of every join.
+    Those with one hash, those with near hashes (``pairs``), a restored duplicate with what it duplicates, and an
+    image of several classes with itself. ``hashes`` are those of :func:`hashes_to_group`; a caller who holds them
+    keeps other images out of every join.
     """
     rows = images.select("image_id", "phash").join(hashes, on="phash")
     firsts = rows.groupBy("phash").agg(F.min("image_id").alias("first"))
@@ -52,8 +53,11 @@ def edges_of(images: DataFrame, pairs: DataFrame, hashes: DataFrame) -> DataFram
     left = firsts.select(F.col("phash").alias("hash_l"), F.col("first").alias("id_l"))
     right = firsts.select(F.col("phash").alias("hash_r"), F.col("first").alias("id_r"))
     near = pairs.join(left, on="hash_l").join(right, on="hash_r")
+    # An image of several rows shares its hash with itself: if it has one, it is among these few rows.
+    unhashed = images.where("phash IS NULL").select("image_id")
     return (
         duplicate_edges(images)
+        .unionByName(repeated_edges(rows.select("image_id").unionByName(unhashed)))
         .unionByName(same.select(F.col("first").alias("id_l"), F.col("image_id").alias("id_r")))
         .unionByName(near.select("id_l", "id_r"))
         .distinct()
@@ -66,8 +70,20 @@ def duplicate_edges(images: DataFrame) -> DataFrame:
     return restored.select(F.col("duplicate_of").alias("id_l"), F.col("image_id").alias("id_r")).distinct()
 
 
+def repeated_edges(images: DataFrame) -> DataFrame:
+    """``id_l, id_r``: an edge to itself of each ``image_id`` with several rows, which are of several classes.
+
+    It makes a group of them. Alone, each row would go to the split that its own class puts it in.
+    """
+    repeated = images.groupBy("image_id").count().where("count > 1")
+    return repeated.select(F.col("image_id").alias("id_l"), F.col("image_id").alias("id_r"))
+
+
 def with_groups(images: DataFrame, edges: DataFrame, *, n_edges: int) -> DataFrame:
-    """Add ``group_id`` and ``is_alone``: images joined by ``edges`` are one group, named by its least image_id."""
+    """Add ``group_id`` and ``is_alone``: images joined by ``edges`` are one group, named by its least image_id.
+
+    ``is_alone`` is a row that no edge has: an image of one class, near to no other.
+    """
     if not n_edges:
         return images.withColumns({"group_id": F.col("image_id"), "is_alone": F.lit(True)})
     groups = connected_components(edges, n_edges=n_edges).select(F.col("id").alias("image_id"), "component")

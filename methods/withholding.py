@@ -31,6 +31,15 @@ def withheld(images: DataFrame) -> DataFrame:
     return images.where(F.col("split") == SPLIT).select("release", "image_id", *_TELLING)
 
 
+def images_per_class(images: DataFrame, *, is_withheld: bool) -> DataFrame:
+    """``synset_id, n_images`` of a release's ``images`` with every label, without the holdout where it ``is_withheld``.
+
+    With it, the rows of a class that everybody sees would tell how many the holdout has.
+    """
+    counted = images.where(F.col("split") != SPLIT) if is_withheld else images
+    return counted.groupBy("synset_id").agg(F.count(F.lit(1)).alias("n_images"))
+
+
 def with_withheld(images: DataFrame, secrets: DataFrame) -> DataFrame:
     """Published ``images`` with the ``secrets`` of each put back."""
     hidden = images.where(F.col("label") == WITHHELD).drop(*_TELLING)

@@ -20,7 +20,11 @@ TABLE = Table(
             column("gloss", StringType(), "definition"),
             column("parent_ids", ArrayType(StringType(), False), "wnids of the hypernyms"),
             column("depth", IntegerType(), "hypernym steps to entity.n.01", nullable=True),
-            column("n_images", LongType(), "images of the synset in the release; 0 is possible"),
+            column(
+                "n_images",
+                LongType(),
+                "images of the synset in the release, without a holdout whose labels are withheld; 0 is possible",
+            ),
         ]
     ),
 )

@@ -143,7 +143,28 @@ def test_a_release_is_derived_and_its_version_must_grow_enough(frozen, tmp_path)
     assert "p1" not in images_of(frozen, "v1.1.1")
     assert registry.row_of(frozen, "v1.1.1")["counts"]["withheld"] == 2, "a release of it withholds as much"
     subset = freeze(replace(frozen), "pugs", from_="v1.1.0", only=(PUG,))
-    assert (subset.rows_kept, dict(subset.rejected)) == (10, {"other_class": 10})
+    assert (subset.rows_kept, dict(subset.rejected)) == (9, {"other_class": 9, "withheld": 2})
+    assert "holdout" not in images_of(frozen, "pugs").values(), "that one is a pug would be told"
+
+
+def test_what_a_release_withholds_no_later_one_tells(spark, frozen, tmp_path):
+    with pytest.raises(InputError, match=r"release v1.1.\d withholds"):
+        freeze(frozen, "v1.2.0", n_holdout=1)
+    sizes = as_dicts(tables.read(frozen, "release_synsets").where("release = 'v1.1.0'"))
+    assert [row["n_images"] for row in sizes] == [9, 9], "of 10, one is in the holdout"
+    empty = tables.open_warehouse(spark, str(tmp_path / "empty"))
+    with pytest.raises(InputError, match="there is no holdout"):
+        freeze(empty, "v1.0.0", withhold_labels=True)
+
+
+def test_a_class_that_only_the_holdout_has_has_a_number(spark, tmp_path):
+    warehouse = tables.open_warehouse(spark, str(tmp_path / "mine"))
+    classes = [{"release": "r", "synset_id": s, "name": s, "n_images": n} for s, n in ((PUG, 0), (TENCH, 2))]
+    tables.append(warehouse, "release_synsets", rows(spark, "release_synsets", *classes))
+    row = {"release": "r", "counts": {"split:test": 2}}
+    assert released.class_labels(warehouse, row) == [TENCH]
+    row["counts"]["withheld"] = 1
+    assert released.class_labels(warehouse, row) == [TENCH, PUG]
 
 
 def drawn(name):

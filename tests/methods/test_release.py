@@ -9,7 +9,7 @@ from rows import as_dicts, rows
 
 from synlake.methods.checksum import content_checksum
 from synlake.methods.components import connected_components
-from synlake.methods.near_groups import duplicate_edges, with_groups
+from synlake.methods.near_groups import duplicate_edges, repeated_edges, with_groups
 from synlake.methods.release import decided_labels, judge_pool
 from synlake.methods.splits import assign_splits, shared_groups, with_fixed
 
@@ -193,3 +193,14 @@ def test_restored_duplicates_share_a_group_with_what_they_duplicate(spark):
     )
     grouped = as_dicts(with_groups(df, duplicate_edges(df), n_edges=2))
     assert {row["image_id"]: row["group_id"] for row in grouped} == {"a": "a", "b": "a", "c": "a", "d": "d"}
+
+
+def test_an_image_of_two_classes_is_in_one_split(spark):
+    """Each class puts four of its images into test; the larger one would choose others than the smaller one."""
+    given = [*((f"i{k}", "n1") for k in range(8)), *((f"i{k}", "n2") for k in range(12))]
+    df = spark.createDataFrame(given, "image_id string, synset_id string")
+    grouped = with_fixed(with_groups(df, repeated_edges(df), n_edges=8), None)
+    found = as_dicts(assign_splits(grouped, shared_groups(grouped), n_val=0, n_test=4, seed=1))
+    assert len(found) == len(given)
+    assert len({(row["image_id"], row["split"]) for row in found}) == 12
+    assert {row["image_id"] for row in found if row["is_alone"]} == {"i8", "i9", "i10", "i11"}

@@ -29,10 +29,11 @@ def world_of(draw: random.Random):
     releases = []
     for _ in range(3):
         chosen = draw.sample(range(15), draw.randint(1, 12))
-        # Class, and the image that it is a restored duplicate of.
-        releases.append(
-            {i: (draw.choice("ab"), draw.choice([None, None, draw.randrange(15)])) for i in chosen}
-        )
+        # Its one or two classes, and the image that it is a restored duplicate of.
+        drawn = {
+            i: (draw.choice(["a", "b", "ab"]), draw.choice([None, None, draw.randrange(15)])) for i in chosen
+        }
+        releases.append(drawn)
     return hashes, releases
 
 
@@ -47,7 +48,8 @@ def freeze(spark, worlds, at, earlier):
     rows = [
         (f"{w}-i{i:02}", f"{w}-{c}", hash_of(w, hashes[i]), None if d is None else f"{w}-i{d:02}")
         for w, (hashes, releases) in enumerate(worlds)
-        for i, (c, d) in releases[at].items()
+        for i, (classes, d) in releases[at].items()
+        for c in classes
     ]
     images = spark.createDataFrame(rows, IMAGES)
     known = spark.createDataFrame(earlier, EARLIER)
@@ -58,7 +60,9 @@ def freeze(spark, worlds, at, earlier):
     grouped = with_fixed(grouped, fixed)
     found = as_dicts(assign_splits(grouped, shared_groups(grouped), n_val=1, n_test=2, n_holdout=1, seed=1))
     assert sorted((r["image_id"], r["synset_id"]) for r in found) == sorted(r[:2] for r in rows)
-    return rows, {r["image_id"]: r["split"] for r in found}, {r["image_id"]: r["group_id"] for r in found}
+    of_images = {(r["image_id"], r["split"]) for r in found}
+    assert len(of_images) == len({row[0] for row in rows}), "an image of two classes is in one split"
+    return rows, dict(of_images), {r["image_id"]: r["group_id"] for r in found}
 
 
 def n_bits(a, b):
