@@ -27,6 +27,7 @@ from synlake.methods.deduplication import (
     ranked,
     release_precedence,
     to_pool,
+    was_compared,
 )
 from synlake.methods.quotas import apply_floor, apply_quota
 from synlake.methods.synset_dedup import ROWS_PER_TASK
@@ -132,7 +133,7 @@ def _earlier(warehouse: Warehouse, images: DataFrame, settings: Config) -> hash_
     pairs = tables.read(now, "duplicate_pairs")
     if pairs.isEmpty():  # there are none, or too many: not worth telling apart
         return None
-    compared = tables.read(now, "pool").select("image_id", "synset_id")
+    compared = was_compared(tables.read(now, "pool")).select("image_id", "synset_id")
     return hash_graph.earlier_of(images, compared, pairs.where(F.col("distance_bits") < settings.tau))
 
 

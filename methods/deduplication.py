@@ -10,6 +10,8 @@ from synlake.methods import hash_graph
 STRATEGIES = ("none", "pixel", "phash")
 SCOPES = ("synset", "global")
 _REASONS = {"pixel": "pixel_duplicate", "phash": "near_duplicate"}
+#: Reasons that only an image that was compared can have.
+_AFTER_COMPARING = (*_REASONS.values(), "held_out", "over_quota")
 #: Precedence in rank: images of the set compared against, of a preferred release, of no release. Between the
 #: last two are the images of other releases, from 1 on.
 HELD_OUT, PREFERRED, OTHERS = -1, 0, 2**31 - 1
@@ -49,6 +51,11 @@ def to_pool(candidates: DataFrame, fingerprints: DataFrame) -> DataFrame:
         (F.col("width_px").cast("long") * F.col("height_px")).alias("n_pixels"),
         F.coalesce("ingest_reason", "print_reason", unprinted).alias("reject_reason"),
     )
+
+
+def was_compared(pool: DataFrame) -> DataFrame:
+    """The rows of ``pool`` that took part in the comparison; the others had been rejected, or had no hash, before."""
+    return pool.where(F.col("reject_reason").isNull() | F.col("reject_reason").isin(*_AFTER_COMPARING))
 
 
 def release_precedence(

@@ -11,6 +11,8 @@ from synlake import tables
 from synlake.errors import InputError
 from synlake.jobs import STAGES
 from synlake.jobs import deduplicate_images as job
+from synlake.methods.deduplication import was_compared
+from synlake.schemas import reasons
 from synlake.stage import run_stage
 from synlake.tables import open_warehouse
 
@@ -23,24 +25,18 @@ def signed(value):
     return value - 2**64 if value >= 2**63 else value
 
 
-def add(warehouse, images, first=0, mode="exact"):
+def add(warehouse, images, first=0, *, mode="exact", are_candidates=True, are_printed=True):
     """(hash, synset, width) → rows of candidates and fingerprints."""
-    spark = warehouse.spark
     named = [(f"i{first + k:03}", *image) for k, image in enumerate(images)]
-    tables.append(
-        warehouse,
-        "candidates",
-        rows(
-            spark,
-            "candidates",
-            *({"image_id": i, "synset_id": f"n{s}", "source_ref": i} for i, _, s, _ in named),
-        ),
-    )
+    candidates = ({"image_id": i, "synset_id": f"n{s}", "source_ref": i} for i, _, s, _ in named)
     prints = (
         {"image_id": i, "hash_mode": mode, "phash": signed(h), "width_px": w, "height_px": 9}
         for i, h, _, w in named
     )
-    tables.append(warehouse, "fingerprints", rows(spark, "fingerprints", *prints))
+    if are_candidates:
+        tables.append(warehouse, "candidates", rows(warehouse.spark, "candidates", *candidates))
+    if are_printed:
+        tables.append(warehouse, "fingerprints", rows(warehouse.spark, "fingerprints", *prints))
 
 
 def deduplicate(warehouse, **given_settings):
@@ -101,6 +97,23 @@ def test_added_later_or_all_at_once_gives_the_same_tables(spark, tmp_path_factor
         found = deduplicate(grown, scope=scope, tau=4)
     add(whole, [*before, *after])
     assert found == deduplicate(whole, scope=scope, tau=4)
+
+
+@pytest.mark.slow
+def test_what_was_fingerprinted_after_it_was_in_the_pool_is_new(warehouse, monkeypatch):
+    monkeypatch.setattr(job, "ROWS_PER_TASK", 0)
+    images = [(0, 1, 1), (1, 1, 1), (3, 1, 1), (7, 1, 1)]
+    add(warehouse, images[:2])
+    add(warehouse, images[2:], first=2, are_printed=False)
+    assert deduplicate(warehouse, scope="global", tau=3)["duplicate_pairs"] == pairs_of(images[:2], 3)
+    add(warehouse, images[2:], first=2, are_candidates=False)
+    assert deduplicate(warehouse, scope="global", tau=3)["duplicate_pairs"] == pairs_of(images, 3)
+
+
+def test_compared_is_what_had_no_reason_before_the_comparison(spark):
+    pool = rows(spark, "pool", *({"image_id": r, "reject_reason": r or None} for r in ("", *reasons.POOL)))
+    found = {row["image_id"] for row in was_compared(pool).collect()}
+    assert found == {"", *reasons.DUPLICATE} - {"not_fingerprinted"}
 
 
 @pytest.mark.slow
