@@ -79,8 +79,22 @@ def ranked(images: DataFrame, *, scope: str, released: DataFrame | None = None) 
     )
 
 
+def with_hashes(images: DataFrame, fingerprints: DataFrame) -> DataFrame:
+    """``images`` of a release, with ``phash`` and ``hash_mode`` of ``fingerprints`` where they have none.
+
+    An imported release is frozen before its images are fingerprinted.
+    """
+    names = ("phash", "hash_mode")
+    prints = fingerprints.select("image_id", *(F.col(name).alias(f"now_{name}") for name in names))
+    filled = {name: F.coalesce(name, f"now_{name}") for name in names}
+    return images.join(prints, on="image_id", how="left").withColumns(filled).select(*images.columns)
+
+
 def held_out_rows(images: DataFrame, like: DataFrame, *, scope: str) -> DataFrame:
-    """``image_id, phash`` (and ``synset_id`` for scope synset) as rows of ``like`` that rank before all others."""
+    """``image_id, phash`` (and ``synset_id`` for scope synset) as rows of ``like`` that rank before all others.
+
+    So are the rows of ``like`` that are these very images, whatever their synset, and hash, is here.
+    """
     scope_column = F.col("synset_id") if scope == "synset" else F.lit("")
     known = {
         "image_id": F.col("image_id"),
@@ -94,7 +108,9 @@ def held_out_rows(images: DataFrame, like: DataFrame, *, scope: str) -> DataFram
     columns = [
         known.get(field.name, F.lit(None)).cast(field.dataType).alias(field.name) for field in like.schema
     ]
-    return images.where("phash IS NOT NULL").select(*columns)
+    same = like.join(images.select("image_id"), on="image_id", how="left_semi")
+    fixed = same.withColumn("precedence", F.lit(HELD_OUT))
+    return images.where("phash IS NOT NULL").select(*columns).unionByName(fixed)
 
 
 def flag_pixel_duplicates(rows: DataFrame) -> DataFrame:

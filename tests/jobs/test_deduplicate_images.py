@@ -139,6 +139,29 @@ def test_hashes_of_two_modes_are_not_compared(spark, warehouse, tmp_path):
         deduplicate(warehouse, scope="global", against=str(other))
 
 
+def test_a_release_is_compared_with_the_hashes_and_classes_that_it_is_published_without(warehouse, capsys):
+    add(warehouse, [(0, 1, 1)])
+    kind = {"kind": "imported"}
+    image = {"label_source": "import", "split": "train", "synset_id": "n2", "label": "n2"}
+    secret = {"image_id": "i000", "split": "holdout", "synset_id": "withheld", "label": "withheld"}
+    for name, *added in (
+        ("releases", {"release": "v1", "counts": {"withheld": 1}, **kind}, {"release": "v2", **kind}),
+        (
+            "release_images",
+            {**image, "release": "v1", "image_id": "gone"},
+            {**image, "release": "v1", **secret},
+            {**image, "release": "v2", "image_id": "gone"},
+        ),
+        ("release_withheld", {"release": "v1", "image_id": "i000", "synset_id": "n1", "label": "n1"}),
+    ):
+        tables.append(warehouse, name, rows(warehouse.spark, name, *added))
+    found = job._others(warehouse, "v1", scope="synset").select("image_id", "synset_id", "phash")
+    assert set(map(tuple, found.collect())) == {("i000", "n1", 0), ("gone", "n2", None)}
+    assert "1 of the 2 images of v1 have no pHash" in capsys.readouterr().err
+    with pytest.raises(InputError, match="--against v2: wanted images with a pHash, none of the 1 has one"):
+        job._others(warehouse, "v2", scope="synset")
+
+
 def test_pixel_strategy_needs_pixels(warehouse):
     add(warehouse, [(0, 1, 1)])
     with pytest.raises(InputError, match="without pixel_sha256"):
