@@ -121,6 +121,7 @@ def test_a_ready_made_query_has_one_answer(filled, name):
         "SELECT hamming(-1, 1) AS far, hamming(7, 7) AS near, hamming(NULL, 1) AS none",
         "SELECT image_id, phash(bytes) AS phash, phash(NULL) AS none FROM image_bytes",
         "SELECT release, kind, n_images FROM releases WHERE release = :release",
+        "SELECT release, n_images FROM releases WHERE release = 'r2'",
         "SELECT synset_id, is_class, height FROM r1_0.hierarchy ORDER BY synset_id",
         "SELECT (SELECT count(*) FROM pool VERSION AS OF 0) AS before, (SELECT count(*) FROM pool) AS now",
         "SELECT count(*) AS n FROM pool VERSION AS OF 1 AS p WHERE p.is_kept",
