@@ -15,7 +15,14 @@ from warehouses import copied
 
 from synlake import tables
 from synlake.errors import ConflictError, InputError
-from synlake.jobs import compare_models, evaluate_predictions, import_predictions, import_release, scoring
+from synlake.jobs import (
+    compare_models,
+    evaluate_predictions,
+    import_predictions,
+    import_release,
+    scoring,
+)
+from synlake.jobs.guesses import read_order
 from synlake.methods.evaluation import (
     coarse_accuracy,
     common_ancestors,
@@ -148,6 +155,18 @@ def test_json_lists_and_arrays_give_the_same_rows(release, tmp_path):
     found = tables.read(release, "predictions").drop("model")
     assert found.count() == 16
     assert found.distinct().count() == 8
+
+
+def test_an_order_file_is_read_or_its_line_is_named(tmp_path):
+    path = tmp_path / "order.csv"
+    path.write_text("n,image_id\n1,a\n\n2,b\n")
+    assert read_order(str(path)) == ["a", "b"]
+    path.write_text("n,image_id\n1,a\n2\n")
+    with pytest.raises(InputError, match=r"order.csv: line 3: wanted image_id as column 2, got 1 columns"):
+        read_order(str(path))
+    (tmp_path / "order.json").write_text('[["a"], []]')
+    with pytest.raises(InputError, match="wanted an image_id"):
+        read_order(str(tmp_path / "order.json"))
 
 
 def test_a_model_without_predictions_here_is_not_compared(release, tmp_path):
