@@ -62,7 +62,8 @@ def connect(root: str, statements: str) -> Any:
         if found["table"] is not None and found["table"].lower() in TABLES:
             files += _make_view(connection, root, _travelled(found), found["table"].lower(), found)
     _make_functions(connection, statements, words)
-    if "releases" in needed:
+    # Else a release may be named, but none of its views.
+    if set(needed) >= {"releases", *_RELEASE_TABLES.values()}:
         _make_release_views(connection, words)
     connection.execute(f"SET allowed_paths = {_listed(files)}")
     connection.execute("SET enable_external_access = false")

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -31,6 +32,9 @@ def open_session(
     ``local`` or ``cluster`` by the master, unless named. ``settings`` are what a command needs beside it. What
     ``spark-submit`` was given always wins.
     """
+    # Spark hands times to Python without a zone, in the machine's; what is printed is to be UTC everywhere.
+    os.environ["TZ"] = "UTC"
+    time.tzset()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not under spark-submit: pyspark starts the JVM itself
         _prepare_own_jvm()

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import tables
+from synlake import output, registry, tables
 from synlake.config import bad_name, option
 from synlake.errors import InputError, UsageError
+from synlake.jobs import released
 from synlake.jobs.duplicates import Found, find
 from synlake.methods import hash_graph
 from synlake.methods.deduplication import (
@@ -27,6 +28,8 @@ from synlake.methods.deduplication import (
     ranked,
     release_precedence,
     to_pool,
+    was_compared,
+    with_hashes,
 )
 from synlake.methods.quotas import apply_floor, apply_quota
 from synlake.methods.synset_dedup import ROWS_PER_TASK
@@ -91,18 +94,54 @@ def _images(warehouse: Warehouse, usable: DataFrame, settings: Config) -> DataFr
     images = ranked(usable, scope=settings.scope, released=_released(warehouse, settings))
     if not settings.against:
         return images
-    others = tables.read_release_or_folder(warehouse, settings.against, flag="--against")
-    missing = {"image_id", "phash", *(["synset_id"] if settings.scope == "synset" else [])} - set(
-        others.columns
-    )
+    others = _others(warehouse, settings.against, scope=settings.scope)
+    return images.unionByName(held_out_rows(others, images, scope=settings.scope))
+
+
+def _others(warehouse: Warehouse, against: str, *, scope: str) -> DataFrame:
+    """The images of --against with their hashes and classes, those of a release that it is published without too.
+
+    Raises :class:`InputError` where there are none to compare with.
+    """
+    others = tables.read_release_or_folder(warehouse, against, flag="--against")
+    prints = tables.read(warehouse, "fingerprints")
+    if "/" not in against:
+        others = with_hashes(_of_release(warehouse, against) if scope == "synset" else others, prints)
+    missing = {"image_id", "phash", *(["synset_id"] if scope == "synset" else [])} - set(others.columns)
     if missing:
         raise InputError(
-            f"--against {settings.against}: has no column {', '.join(sorted(missing))}\n"
+            f"--against {against}: has no column {', '.join(sorted(missing))}\n"
             "  next: give image_id, phash and, for --scope synset, synset_id"
         )
     if "hash_mode" in others.columns:
-        _check_modes(others, tables.read(warehouse, "fingerprints"), settings.against)
-    return images.unionByName(held_out_rows(others, images, scope=settings.scope))
+        _check_modes(others, prints, against)
+    _check_hashed(others, against)
+    return others
+
+
+def _of_release(warehouse: Warehouse, release: str) -> DataFrame:
+    """The images of a release with their classes, also of a holdout that is published without."""
+    now = replace(warehouse, pins={})
+    try:
+        return released.labelled_images(now, registry.row_of(now, release))
+    except InputError:
+        raise InputError(
+            f"--against {release}: wanted the classes of its holdout, which are withheld and not in this warehouse\n"
+            "  next: --scope global, which needs no classes"
+        ) from None
+
+
+def _check_hashed(others: DataFrame, against: str) -> None:
+    n, n_without = others.agg(F.count(F.lit(1)), F.count_if(F.col("phash").isNull())).collect()[0]
+    if n and n == n_without:
+        raise InputError(
+            f"--against {against}: wanted images with a pHash, none of the {n:,} has one\n"
+            "  next: import the release from a folder of images (a list has no bytes), then fingerprint-images"
+        )
+    if n_without:
+        output.say(
+            f"  {n_without:,} of the {n:,} images of {against} have no pHash: only they themselves are held out"
+        )
 
 
 def _released(warehouse: Warehouse, settings: Config) -> DataFrame | None:
@@ -132,7 +171,7 @@ def _earlier(warehouse: Warehouse, images: DataFrame, settings: Config) -> hash_
     pairs = tables.read(now, "duplicate_pairs")
     if pairs.isEmpty():  # there are none, or too many: not worth telling apart
         return None
-    compared = tables.read(now, "pool").select("image_id", "synset_id")
+    compared = was_compared(tables.read(now, "pool")).select("image_id", "synset_id")
     return hash_graph.earlier_of(images, compared, pairs.where(F.col("distance_bits") < settings.tau))
 
 

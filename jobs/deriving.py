@@ -133,7 +133,13 @@ def _rows(
 
 def _withdrawn(warehouse: Warehouse, images: DataFrame, path: str | None) -> DataFrame:
     """``image_id`` of the images to leave out; one that the release does not have is a mistake."""
-    lines = Path(path).read_text(encoding="utf-8").split() if path else []
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").split() if path else []
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"--withdraw {path}: wanted image ids in UTF-8, one a line, got other bytes ({error})\n"
+            "  next: save the file as UTF-8"
+        ) from None
     given = warehouse.spark.createDataFrame([(line,) for line in sorted(set(lines))], "image_id string")
     unknown = given.join(images.select("image_id"), on="image_id", how="left_anti")
     sample = [row["image_id"] for row in unknown.orderBy("image_id").limit(3).collect()]

@@ -10,6 +10,7 @@ import argparse
 import csv
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ from synlake.methods.attribution import attribution, licence_counts
 from synlake.methods.croissant import croissant
 from synlake.methods.dataset_card import dataset_card, licences
 from synlake.methods.export_plan import with_class_index
+from synlake.methods.release_import import NO_FOLDER
 from synlake.schemas.release_images import SPLITS
 from synlake.spread import held, wide_rows
 from synlake.tables import Warehouse
@@ -64,6 +66,8 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     records_dir = exporting.records_folder(root, row, settings)
     rows = registry.rows_of(warehouse, settings.release)
     labels = released.class_labels(warehouse, row)
+    if settings.layout == "imagefolder":
+        _check_folders(labels, settings.release)
     with (
         wide_rows(warehouse.spark),
         held(_images(warehouse, rows["release_images"], settings, labels)) as images,
@@ -98,6 +102,16 @@ def _check(settings: Config) -> None:
         raise EnvironmentFault(
             "--layout tfrecord: google-crc32c is not installed\n"
             "  next: .venv/bin/python -m pip install -e '.[tfrecord]' -c constraints.txt"
+        )
+
+
+def _check_folders(labels: Sequence[str], release: str) -> None:
+    """A release that was imported before labels were held against this may have such ones."""
+    bad = [label for label in labels if re.search(NO_FOLDER, label)]
+    if bad:
+        raise InputError(
+            f"--layout imagefolder: release {release} has labels that cannot name a folder: {', '.join(bad[:3])}\n"
+            "  next: another --layout, which has labels in its files"
         )
 
 

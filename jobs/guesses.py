@@ -49,12 +49,29 @@ def read_order(path: str) -> list[str]:
         return [image_id for image_id, _ in pairs]
     lines = _lines(path, "--order")
     if path.lower().endswith(".json"):
-        return [str(one[0] if isinstance(one, list) else one) for one in _json_list(path, "--order", lines)]
+        found = _json_list(path, "--order", lines)
+        if [] in found:
+            raise InputError(f"--order {path}: wanted an image_id, or a list that begins with one, got []")
+        return [str(one[0] if isinstance(one, list) else one) for one in found]
     header = next(csv.reader(lines[:1]), [])
     if "image_id" in header:
-        at = header.index("image_id")
-        return [row[at] for row in csv.reader(lines[1:]) if row]
+        return _column(path, lines, header.index("image_id"))
     return [line.strip() for line in lines if line.strip()]
+
+
+def _column(path: str, lines: list[str], at: int) -> list[str]:
+    """The image ids in column ``at`` of the order file's lines, the first of which names the columns."""
+    ids = []
+    reader = csv.reader(lines)
+    next(reader)
+    for row in reader:
+        if 0 < len(row) <= at:
+            raise InputError(
+                f"--order {path}: line {reader.line_num}: wanted image_id as column {at + 1}, got {len(row)} columns\n"
+                "  next: correct the line"
+            )
+        ids += row[at : at + 1]
+    return ids
 
 
 def read_classes(path: str) -> list[str]:

@@ -10,6 +10,8 @@ from synlake.methods import hash_graph
 STRATEGIES = ("none", "pixel", "phash")
 SCOPES = ("synset", "global")
 _REASONS = {"pixel": "pixel_duplicate", "phash": "near_duplicate"}
+#: Reasons that only an image that was compared can have.
+_AFTER_COMPARING = (*_REASONS.values(), "held_out", "over_quota")
 #: Precedence in rank: images of the set compared against, of a preferred release, of no release. Between the
 #: last two are the images of other releases, from 1 on.
 HELD_OUT, PREFERRED, OTHERS = -1, 0, 2**31 - 1
@@ -51,6 +53,11 @@ def to_pool(candidates: DataFrame, fingerprints: DataFrame) -> DataFrame:
     )
 
 
+def was_compared(pool: DataFrame) -> DataFrame:
+    """The rows of ``pool`` that took part in the comparison; the others had been rejected, or had no hash, before."""
+    return pool.where(F.col("reject_reason").isNull() | F.col("reject_reason").isin(*_AFTER_COMPARING))
+
+
 def release_precedence(
     releases: DataFrame, release_images: DataFrame, *, first: str | None = None
 ) -> DataFrame:
@@ -72,8 +79,22 @@ def ranked(images: DataFrame, *, scope: str, released: DataFrame | None = None) 
     )
 
 
+def with_hashes(images: DataFrame, fingerprints: DataFrame) -> DataFrame:
+    """``images`` of a release, with ``phash`` and ``hash_mode`` of ``fingerprints`` where they have none.
+
+    An imported release is frozen before its images are fingerprinted.
+    """
+    names = ("phash", "hash_mode")
+    prints = fingerprints.select("image_id", *(F.col(name).alias(f"now_{name}") for name in names))
+    filled = {name: F.coalesce(name, f"now_{name}") for name in names}
+    return images.join(prints, on="image_id", how="left").withColumns(filled).select(*images.columns)
+
+
 def held_out_rows(images: DataFrame, like: DataFrame, *, scope: str) -> DataFrame:
-    """``image_id, phash`` (and ``synset_id`` for scope synset) as rows of ``like`` that rank before all others."""
+    """``image_id, phash`` (and ``synset_id`` for scope synset) as rows of ``like`` that rank before all others.
+
+    So are the rows of ``like`` that are these very images, whatever their synset, and hash, is here.
+    """
     scope_column = F.col("synset_id") if scope == "synset" else F.lit("")
     known = {
         "image_id": F.col("image_id"),
@@ -87,7 +108,9 @@ def held_out_rows(images: DataFrame, like: DataFrame, *, scope: str) -> DataFram
     columns = [
         known.get(field.name, F.lit(None)).cast(field.dataType).alias(field.name) for field in like.schema
     ]
-    return images.where("phash IS NOT NULL").select(*columns)
+    same = like.join(images.select("image_id"), on="image_id", how="left_semi")
+    fixed = same.withColumn("precedence", F.lit(HELD_OUT))
+    return images.where("phash IS NOT NULL").select(*columns).unionByName(fixed)
 
 
 def flag_pixel_duplicates(rows: DataFrame) -> DataFrame:

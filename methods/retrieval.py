@@ -122,8 +122,9 @@ def url_candidates(
 ) -> DataFrame:
     """Rows of ``candidates``, one a (URL, synset) that was asked for or will never be.
 
-    ``ended`` is what :func:`best_downloads` gives. A URL that has no image has the sha256 of itself for an
-    ``image_id``.
+    ``ended`` is what :func:`best_downloads` gives. A row that is rejected has the sha256 of its URL for an
+    ``image_id``, even where the URL was downloaded for another synset: so the row that a later selection accepts
+    has a key of its own.
     """
     selected = synsets.select("synset_id", F.lit(True).alias("is_selected"))
     reason = F.coalesce(
@@ -140,7 +141,9 @@ def url_candidates(
     retrieved = F.lit(retrieved_at).cast("timestamp")
     rows = joined.withColumn("reject_reason", reason).where("got IS NOT NULL OR reject_reason IS NOT NULL")
     return rows.select(
-        F.coalesce("got.image_id", F.sha2(F.col("url").cast("binary"), 256)).alias("image_id"),
+        F.when(F.col("reject_reason").isNull(), F.col("got.image_id"))
+        .otherwise(F.sha2(F.col("url").cast("binary"), 256))
+        .alias("image_id"),
         "synset_id",
         F.lit(source).alias("source"),
         F.col("url").alias("source_ref"),

@@ -11,6 +11,8 @@ from synlake import tables
 from synlake.errors import InputError
 from synlake.jobs import STAGES
 from synlake.jobs import deduplicate_images as job
+from synlake.methods.deduplication import was_compared
+from synlake.schemas import reasons
 from synlake.stage import run_stage
 from synlake.tables import open_warehouse
 
@@ -23,24 +25,18 @@ def signed(value):
     return value - 2**64 if value >= 2**63 else value
 
 
-def add(warehouse, images, first=0, mode="exact"):
+def add(warehouse, images, first=0, *, mode="exact", are_candidates=True, are_printed=True):
     """(hash, synset, width) → rows of candidates and fingerprints."""
-    spark = warehouse.spark
     named = [(f"i{first + k:03}", *image) for k, image in enumerate(images)]
-    tables.append(
-        warehouse,
-        "candidates",
-        rows(
-            spark,
-            "candidates",
-            *({"image_id": i, "synset_id": f"n{s}", "source_ref": i} for i, _, s, _ in named),
-        ),
-    )
+    candidates = ({"image_id": i, "synset_id": f"n{s}", "source_ref": i} for i, _, s, _ in named)
     prints = (
         {"image_id": i, "hash_mode": mode, "phash": signed(h), "width_px": w, "height_px": 9}
         for i, h, _, w in named
     )
-    tables.append(warehouse, "fingerprints", rows(spark, "fingerprints", *prints))
+    if are_candidates:
+        tables.append(warehouse, "candidates", rows(warehouse.spark, "candidates", *candidates))
+    if are_printed:
+        tables.append(warehouse, "fingerprints", rows(warehouse.spark, "fingerprints", *prints))
 
 
 def deduplicate(warehouse, **given_settings):
@@ -104,6 +100,23 @@ def test_added_later_or_all_at_once_gives_the_same_tables(spark, tmp_path_factor
 
 
 @pytest.mark.slow
+def test_what_was_fingerprinted_after_it_was_in_the_pool_is_new(warehouse, monkeypatch):
+    monkeypatch.setattr(job, "ROWS_PER_TASK", 0)
+    images = [(0, 1, 1), (1, 1, 1), (3, 1, 1), (7, 1, 1)]
+    add(warehouse, images[:2])
+    add(warehouse, images[2:], first=2, are_printed=False)
+    assert deduplicate(warehouse, scope="global", tau=3)["duplicate_pairs"] == pairs_of(images[:2], 3)
+    add(warehouse, images[2:], first=2, are_candidates=False)
+    assert deduplicate(warehouse, scope="global", tau=3)["duplicate_pairs"] == pairs_of(images, 3)
+
+
+def test_compared_is_what_had_no_reason_before_the_comparison(spark):
+    pool = rows(spark, "pool", *({"image_id": r, "reject_reason": r or None} for r in ("", *reasons.POOL)))
+    found = {row["image_id"] for row in was_compared(pool).collect()}
+    assert found == {"", *reasons.DUPLICATE} - {"not_fingerprinted"}
+
+
+@pytest.mark.slow
 def test_pairs_that_another_hand_wrote_are_not_gone_on_from(warehouse, capsys, monkeypatch):
     monkeypatch.setattr(job, "ROWS_PER_TASK", 0)
     add(warehouse, [(0, 1, 1), (1, 1, 1)])
@@ -124,6 +137,29 @@ def test_hashes_of_two_modes_are_not_compared(spark, warehouse, tmp_path):
     ).save(str(other))
     with pytest.raises(InputError, match="hashes of mode fast, this warehouse of mode exact"):
         deduplicate(warehouse, scope="global", against=str(other))
+
+
+def test_a_release_is_compared_with_the_hashes_and_classes_that_it_is_published_without(warehouse, capsys):
+    add(warehouse, [(0, 1, 1)])
+    kind = {"kind": "imported"}
+    image = {"label_source": "import", "split": "train", "synset_id": "n2", "label": "n2"}
+    secret = {"image_id": "i000", "split": "holdout", "synset_id": "withheld", "label": "withheld"}
+    for name, *added in (
+        ("releases", {"release": "v1", "counts": {"withheld": 1}, **kind}, {"release": "v2", **kind}),
+        (
+            "release_images",
+            {**image, "release": "v1", "image_id": "gone"},
+            {**image, "release": "v1", **secret},
+            {**image, "release": "v2", "image_id": "gone"},
+        ),
+        ("release_withheld", {"release": "v1", "image_id": "i000", "synset_id": "n1", "label": "n1"}),
+    ):
+        tables.append(warehouse, name, rows(warehouse.spark, name, *added))
+    found = job._others(warehouse, "v1", scope="synset").select("image_id", "synset_id", "phash")
+    assert set(map(tuple, found.collect())) == {("i000", "n1", 0), ("gone", "n2", None)}
+    assert "1 of the 2 images of v1 have no pHash" in capsys.readouterr().err
+    with pytest.raises(InputError, match="--against v2: wanted images with a pHash, none of the 1 has one"):
+        job._others(warehouse, "v2", scope="synset")
 
 
 def test_pixel_strategy_needs_pixels(warehouse):

@@ -5,15 +5,17 @@ import csv
 import io
 import math
 import sys
+import time
 from importlib.resources import files
 
 import pytest
 from PIL import Image
-from rows import rows
+from rows import NOON, rows
 
 from synlake import duck, registry, tables, views
 from synlake.errors import InputError
 from synlake.jobs import import_release, sql
+from synlake.session import open_session
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra: pip install -e '.[duckdb]'")
 VARIABLES = {"release": "r1.0", "from": "r1.0", "to": "r2", "tau": "8", "image": "a"}
@@ -35,7 +37,7 @@ def filled(spark, tmp_path_factory):
     for release, some in (("r1.0", listed), ("r2", listed[1:])):
         with open(folder / "list.csv", "w", newline="") as stream:
             csv.writer(stream).writerows([("image_id", "label", "split"), *some])
-        settings = import_release.Config(release=release, input=str(folder / "list.csv"))
+        settings = import_release.Config(release=release, input=str(folder / "list.csv"), as_of=NOON)
         import_release.run(warehouse, settings, argparse.Namespace(format="csv"))
     content = png(30)
     stored = {"image_id": "a", "size_bytes": len(content), "bytes": content}
@@ -119,6 +121,7 @@ def test_a_ready_made_query_has_one_answer(filled, name):
         "SELECT hamming(-1, 1) AS far, hamming(7, 7) AS near, hamming(NULL, 1) AS none",
         "SELECT image_id, phash(bytes) AS phash, phash(NULL) AS none FROM image_bytes",
         "SELECT release, kind, n_images FROM releases WHERE release = :release",
+        "SELECT release, n_images FROM releases WHERE release = 'r2'",
         "SELECT synset_id, is_class, height FROM r1_0.hierarchy ORDER BY synset_id",
         "SELECT (SELECT count(*) FROM pool VERSION AS OF 0) AS before, (SELECT count(*) FROM pool) AS now",
         "SELECT count(*) AS n FROM pool VERSION AS OF 1 AS p WHERE p.is_kept",
@@ -128,6 +131,14 @@ def test_views_and_functions_have_one_answer(filled, text):
     spark, duck_db = answers(filled, text)
     assert spark == duck_db
     assert spark[1], "a comparison of nothing says nothing"
+
+
+def test_times_are_utc_wherever_the_machine_is(filled, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    open_session("synlake tests", profile="test")  # the running one
+    spark, duck_db = answers(filled, "SELECT DISTINCT frozen_at FROM releases")
+    assert spark == duck_db == (["frozen_at"], [(NOON.replace(tzinfo=None),)])
 
 
 def test_all_dogs_are_the_dogs(filled):

@@ -15,7 +15,14 @@ from warehouses import copied
 
 from synlake import tables
 from synlake.errors import ConflictError, InputError
-from synlake.jobs import compare_models, evaluate_predictions, import_predictions, import_release, scoring
+from synlake.jobs import (
+    compare_models,
+    evaluate_predictions,
+    import_predictions,
+    import_release,
+    scoring,
+)
+from synlake.jobs.guesses import read_order
 from synlake.methods.evaluation import (
     coarse_accuracy,
     common_ancestors,
@@ -39,6 +46,8 @@ TREE = {
     "doll": ["toy"],
 }
 CLASSES = ["pug", "husky", "cat", "doll"]
+#: Labels that would lead an export out of its folder, or into another class.
+UNSAFE = ["../../evil", "a/b", "/a", "a\\b", "a\0b", ".", ".."]
 
 
 def write_csv(path, header, *rows):
@@ -91,7 +100,8 @@ def test_an_imported_release_is_frozen_with_its_names_and_hierarchy(release, tmp
 def test_faults_of_a_list_are_told_together(warehouse, tmp_path):
     source = write_csv(
         tmp_path / "bad.csv", ["image_id", "label", "split"], ("a", "x", "test"), ("a", "y", "test"), ("b", "", "test"),
-        ("", "x", "test"), ("c", "x", "sometimes"),
+        ("", "x", "test"), ("c", "x", "sometimes"), *((f"d{i}", bad, "test") for i, bad in enumerate(UNSAFE)),
+        ("e", "...", "test"),
     )  # fmt: skip
     with pytest.raises(InputError) as told:
         import_release.run(warehouse, import_release.Config(release="r1", input=source), AS_CSV)
@@ -99,6 +109,7 @@ def test_faults_of_a_list_are_told_together(warehouse, tmp_path):
         "repeated images: 1, such as a",
         "without a label: 1",
         "without an image_id: 1",
+        f"cannot name a folder (has / or \\, is . or ..): {len(UNSAFE)}, such as d0",
         "sometimes",
         "c",
     ):
@@ -144,6 +155,18 @@ def test_json_lists_and_arrays_give_the_same_rows(release, tmp_path):
     found = tables.read(release, "predictions").drop("model")
     assert found.count() == 16
     assert found.distinct().count() == 8
+
+
+def test_an_order_file_is_read_or_its_line_is_named(tmp_path):
+    path = tmp_path / "order.csv"
+    path.write_text("n,image_id\n1,a\n\n2,b\n")
+    assert read_order(str(path)) == ["a", "b"]
+    path.write_text("n,image_id\n1,a\n2\n")
+    with pytest.raises(InputError, match=r"order.csv: line 3: wanted image_id as column 2, got 1 columns"):
+        read_order(str(path))
+    (tmp_path / "order.json").write_text('[["a"], []]')
+    with pytest.raises(InputError, match="wanted an image_id"):
+        read_order(str(tmp_path / "order.json"))
 
 
 def test_a_model_without_predictions_here_is_not_compared(release, tmp_path):

@@ -157,3 +157,9 @@ def test_an_example_is_what_protobuf_would_read():
     masked = int.from_bytes(written[-4:], "little")
     rotated = (masked - 0xA282EAD8) & 0xFFFFFFFF
     assert ((rotated << 15 | rotated >> 17) & 0xFFFFFFFF) == crc.value(b"xyz")
+
+
+@pytest.mark.parametrize("label", ["../evil", "a/b", "a\\b", ".."])
+def test_a_label_never_leads_out_of_the_folder(label):
+    with pytest.raises(InputError, match="release old has labels that cannot name a folder: "):
+        export_release._check_folders(["a", label], "old")

@@ -17,6 +17,7 @@ from rows import NOON, as_dicts, rows
 from synlake import manifest, registry, tables
 from synlake.errors import InputError, UsageError
 from synlake.jobs import (
+    deriving,
     evaluate_predictions,
     freeze_release,
     import_predictions,
@@ -133,8 +134,14 @@ def test_the_manifest_counts_classes_and_the_hierarchy_is_the_releases_own(froze
     }  # fmt: skip
 
 
+def test_a_list_of_withdrawn_images_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "ids.txt").write_text("p1\n", encoding="utf-16")
+    with pytest.raises(InputError, match="ids.txt: wanted image ids in UTF-8"):
+        deriving._withdrawn(None, None, str(tmp_path / "ids.txt"))
+
+
 def test_a_release_is_derived_and_its_version_must_grow_enough(frozen, tmp_path):
-    (tmp_path / "ids.txt").write_text("p1\n")
+    (tmp_path / "ids.txt").write_text("p1\n", encoding="utf-8-sig")  # as Notepad saves it
     withdrawn = {"from_": "v1.1.0", "withdraw": str(tmp_path / "ids.txt"), "reason": "takedown"}
     with pytest.raises(UsageError, match="major"):
         freeze(frozen, "v1.1.1", from_="v1.1.0", only=(PUG,))

@@ -7,7 +7,14 @@ from pyspark.sql import functions as F
 from rows import NOON, as_dicts, rows
 
 from synlake.jobs.duplicates import find
-from synlake.methods.deduplication import give_reason, ranked, release_precedence, to_pool
+from synlake.methods.deduplication import (
+    give_reason,
+    held_out_rows,
+    ranked,
+    release_precedence,
+    to_pool,
+    with_hashes,
+)
 from synlake.methods.hash_graph import rank
 from synlake.methods.quotas import apply_floor, apply_quota
 
@@ -46,6 +53,30 @@ def test_more_pixels_rank_first_and_synsets_are_apart(spark):
     assert (found["an1"]["duplicate_of"], found["an1"]["distance_bits"]) == ("b", 1)
     assert found["an1"]["reject_reason"] == "near_duplicate"
     assert [found[key]["reject_reason"] for key in ("bn1", "bn2", "cn1")] == [None, None, None]
+
+
+def test_an_image_that_others_have_is_held_out_whatever_its_synset_and_hash_there(spark):
+    pool = pool_of(
+        spark, ("a", "n1", 0, 10), ("b", "n1", 1, 20), ("b", "n2", 1, 20), ("c", "n1", 2**40 - 1, 9)
+    )
+    others = spark.createDataFrame([("a", "n9", None)], "image_id string, synset_id string, phash bigint")
+    images = ranked(pool, scope="synset")
+    with ExitStack() as stack:
+        both = images.unionByName(held_out_rows(others, images, scope="synset"))
+        found = find(both, stack, strategy="phash", tau=4).images.where("precedence >= 0")
+        held_out = {row["image_id"] + row["synset_id"] for row in found.where("is_held_out").collect()}
+    assert held_out == {"an1", "bn1"}
+
+
+def test_a_release_without_hashes_has_those_of_fingerprints(spark):
+    given = {"a": (None, None), "b": (5, "exact"), "c": (None, None)}
+    images = (
+        {"image_id": i, "split": "test", "label_source": "import", "phash": phash, "hash_mode": mode}
+        for i, (phash, mode) in given.items()
+    )
+    prints = rows(spark, "fingerprints", *({"image_id": i, "phash": 3, "hash_mode": "fast"} for i in "ab"))
+    found = with_hashes(rows(spark, "release_images", *images), prints).collect()
+    assert {r["image_id"]: (r["phash"], r["hash_mode"]) for r in found} == {**given, "a": (3, "fast")}
 
 
 def test_distance_equal_to_tau_is_no_duplicate(spark):

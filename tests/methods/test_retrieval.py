@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+
+from rows import rows
 
 from synlake.contract import conform
 from synlake.methods.retrieval import (
@@ -34,5 +37,20 @@ def test_downloads_fit_their_tables(spark):
     fetched = nothing(spark, _FETCHED)
     downloads = conform(to_downloads(fetched), TABLES["downloads"])
     records, synsets = (nothing(spark, TABLES[name].schema) for name in ("search_results", "synsets"))
-    rows = url_candidates(records, synsets, best_downloads(downloads), source="urls", retrieved_at=NOW)
-    assert conform(rows, TABLES["candidates"]).columns == TABLES["candidates"].schema.names
+    found = url_candidates(records, synsets, best_downloads(downloads), source="urls", retrieved_at=NOW)
+    assert conform(found, TABLES["candidates"]).columns == TABLES["candidates"].schema.names
+
+
+def test_what_a_later_selection_accepts_has_another_key_than_what_was_turned_down(spark):
+    url = "https://a.example/1.jpg"
+    records = rows(spark, "search_results", *({"url": url, "synset_id": s} for s in ("n1", "n2")))
+    ended = best_downloads(rows(spark, "downloads", {"url": url, "status": "ok", "image_id": "came"}))
+
+    def candidates_of(*selected):
+        synsets = rows(spark, "synsets", *({"synset_id": s} for s in selected))
+        found = url_candidates(records, synsets, ended, source="urls", retrieved_at=NOW).collect()
+        return {(row["synset_id"], row["image_id"], row["reject_reason"]) for row in found}
+
+    of_url = hashlib.sha256(url.encode()).hexdigest()
+    assert candidates_of("n1") == {("n1", "came", None), ("n2", of_url, "synset_not_selected")}
+    assert candidates_of("n1", "n2") == {("n1", "came", None), ("n2", "came", None)}
