@@ -12,6 +12,7 @@ from PIL import Image
 from rows import as_dicts, rows
 
 from synlake import manifest, tables
+from synlake.errors import ConflictError
 from synlake.jobs import deprecate_release, diff_releases, import_release, verify_release
 from synlake.methods import versions
 from synlake.methods.release_diff import changes_by_class, diff_images
@@ -59,6 +60,18 @@ def test_a_folder_becomes_a_release_with_the_hash_of_its_bytes(frozen):
 
 def test_what_was_frozen_verifies_deep_in_any_place(mine):
     assert failed(mine, deep=True) == {}
+
+
+def test_an_import_that_was_killed_before_its_seal_is_completed(mine, frozen, capsys):
+    page, seal = (Path(mine.root, path("r1")) for path in (manifest.path_of, manifest.seal_path_of))
+    written = page.read_text(), seal.read_text()
+    page.unlink()
+    seal.unlink()
+    freeze_folder(mine, frozen[1])
+    assert (page.read_text(), seal.read_text()) == written
+    assert capsys.readouterr().out.splitlines()[1].startswith("r1,3,2,")
+    with pytest.raises(ConflictError, match="frozen already"):
+        freeze_folder(mine, frozen[1])
 
 
 def data_file(warehouse, table="release_images") -> Path:
