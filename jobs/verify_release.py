@@ -136,11 +136,12 @@ def _files(warehouse: Warehouse, row: dict[str, Any]) -> tuple[bool, str]:
         return False, f"{path} is not what was written"
     if not tables.exists(warehouse, "release_withheld"):  # a copy for others
         wanted = {name: one for name, one in wanted.items() if not name.startswith("release_withheld/")}
-    found = manifest.seal(warehouse, row)
+    unread = {name for name, one in wanted.items() if one.pop("is_unread", False)}
+    found = manifest.data_files(warehouse, row)
     changed = sorted(name for name in wanted.keys() & found.keys() if wanted[name] != found[name])
     listed = {
         "changed": changed,
-        "missing": sorted(wanted.keys() - found.keys()),
+        "missing": sorted(wanted.keys() - found.keys() - unread),
         "extra": sorted(found.keys() - wanted.keys()),
     }
     faults = [f"{what}: {', '.join(names[:SAMPLE])}" for what, names in listed.items() if names]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from rows import as_dicts, rows
 
-from synlake import manifest, tables
+from synlake import manifest, registry, tables
 from synlake.errors import ConflictError
-from synlake.jobs import deprecate_release, diff_releases, import_release, verify_release
+from synlake.jobs import deprecate_release, diff_releases, freezing, import_release, verify_release
 from synlake.methods import versions
 from synlake.methods.release_diff import changes_by_class, diff_images
 
@@ -126,6 +126,18 @@ def test_missing_and_extra_files_are_found(mine):
     assert f"missing: release_synsets/release=r1/{path.name}" in what["files"]
     assert "extra: release_synsets/release=r1/extra.parquet" in what["files"]
     assert "cannot be read" in what["rows of release_synsets"]
+
+
+def test_a_file_that_a_killed_freeze_left_may_go_but_not_change(mine):
+    path = data_file(mine)
+    left = path.with_name("left.parquet")
+    shutil.copy(path, left)
+    freezing.write_manifest(mine, registry.row_of(mine, "r1"))
+    assert files_check(mine)[0]
+    left.write_bytes(b"something else")
+    assert files_check(mine) == (False, f"changed: release_images/release=r1/{left.name}")
+    left.unlink()
+    assert files_check(mine)[0]
 
 
 def test_an_extra_row_is_found(spark, mine):
