@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import shutil
 from pathlib import Path
 
+import imagehash
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -154,6 +156,36 @@ def test_an_extra_row_is_found(spark, mine):
     assert {"files", "rows of release_images", "content_checksum", "manifest", "bytes"} == set(what)
     assert "z: no bytes" in what["bytes"]
     assert what["rows of release_images"] == "1 rows, first: z cat: extra row"
+
+
+def bytes_check(warehouse, **image) -> tuple[bool, str]:
+    """What is found of the bytes of a release of one image, beside the others in the warehouse."""
+    release = {"release": "r2", "kind": "frozen", "config": "{}", "label_protocol": "{}"}
+    one = {"release": "r2", "synset_id": "cat", "label": "cat", "split": "val", "group_id": "z", **image}
+    for table, row in (("releases", release), ("release_images", one)):
+        tables.append(warehouse, table, rows(warehouse.spark, table, row))
+    return next(
+        (ok, what) for name, ok, what in verify_release.check(warehouse, "r2", deep=True) if name == "bytes"
+    )
+
+
+def test_bytes_of_a_list_are_not_wanted_where_other_images_have_some(mine):
+    assert bytes_check(mine, image_id="z", label_source="import") == (
+        True,
+        "a release imported without bytes",
+    )
+
+
+def test_an_image_is_held_to_its_hash_and_not_to_the_smallest_side_of_today(spark, mine):
+    picture, stream = Image.radial_gradient("L").resize((4, 4)), io.BytesIO()
+    picture.save(stream, "PNG")
+    phash = int(str(imagehash.phash(picture)), 16)
+    image_id = hashlib.sha256(stream.getvalue()).hexdigest()
+    stored = {"image_id": image_id, "bytes": stream.getvalue(), "size_bytes": len(stream.getvalue())}
+    tables.append(mine, "image_bytes", rows(spark, "image_bytes", stored))
+    signed = phash - (phash >> 63 << 64)
+    found = bytes_check(mine, image_id=image_id, label_source="votes", phash=signed, hash_mode="exact")
+    assert found == (True, "none differs")
 
 
 def test_an_edited_manifest_is_found(mine):
