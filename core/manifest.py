@@ -81,6 +81,18 @@ def build(row: Mapping[str, Any], by_class: Mapping[str, Mapping[str, int]]) -> 
 
 
 def seal(warehouse: Warehouse, row: Mapping[str, Any]) -> dict[str, Any]:
+    """:func:`data_files` as they were frozen; ``is_unread`` says of one that no row is in it.
+
+    Such files are what a killed freeze left, that this one took over from: ``VACUUM`` removes them one day.
+    """
+    found, read = data_files(warehouse, row), registry.files_of(warehouse, row["release"])
+    # The hashes of rows are no Delta table, whose log would say what it reads.
+    tables = tuple(f"{table}/" for table in registry.ROW_TABLES)
+    unread = {path for path in found if path.startswith(tables) and path not in read}
+    return {path: {**one, **({"is_unread": True} if path in unread else {})} for path, one in found.items()}
+
+
+def data_files(warehouse: Warehouse, row: Mapping[str, Any]) -> dict[str, Any]:
     """sha256 and size of every data file in the release's folders, by path below the warehouse."""
     folders = [f"{table}/release={row['release']}" for table in registry.ROW_TABLES]
     folders.append(row_hashes_path_of(row["release"], row["freeze_id"]))

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import unquote
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -169,6 +170,16 @@ def row_of(warehouse: Warehouse, release: str) -> dict[str, Any]:
         listed = f"there are: {', '.join(names)}" if names else "there is none yet"
         raise InputError(f"--release {release}: no such release; {listed}")
     return row.asDict(recursive=True)
+
+
+@_of_few_rows
+def files_of(warehouse: Warehouse, release: str) -> set[str]:
+    """The data files, by path below the warehouse, that the tables read the rows of a release from."""
+    return {
+        f"{table}/release={release}/{unquote(file).rsplit('/', 1)[-1]}"
+        for table, df in rows_of(warehouse, release).items()
+        for file in df.inputFiles()
+    }
 
 
 def earlier_images(warehouse: Warehouse) -> DataFrame | None:

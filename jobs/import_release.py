@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import faults, output, registry, tables, wordnet
+from synlake import faults, manifest, output, registry, tables, textfiles, wordnet
 from synlake.config import bad_name, moment, option
 from synlake.errors import InputError, UsageError
 from synlake.intake import read_json_pairs, read_rows
@@ -55,6 +55,9 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     """Read the list, refuse it with all its faults or freeze it; print what was frozen."""
     if settings.release is None or settings.input is None:
         raise UsageError("--release NAME and --input FILE are needed\n  next: import-release --help")
+    if _completed(warehouse, settings):
+        _show(warehouse, settings.release, arguments)
+        return 0
     registry.check_is_free(warehouse, settings.release)
     with _listed(warehouse, settings) as listed:
         faults.raise_listed(
@@ -65,10 +68,29 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         mine = registry.claim(warehouse, settings.release)
         rows = _rows(warehouse, listed, settings.release)
         origin = freezing.Provenance("imported", moment(settings.as_of), {"import-release": asdict(settings)})
-        checksum = freezing.freeze(warehouse, mine, rows, origin)
-    done = registry.row_of(warehouse, settings.release)
-    output.emit(COLUMNS, [(done["release"], done["n_images"], done["n_synsets"], checksum)], arguments.format)
+        freezing.freeze(warehouse, mine, rows, origin)
+    _show(warehouse, settings.release, arguments)
     return 0
+
+
+def _completed(warehouse: Warehouse, settings: Config) -> bool:
+    """Do what an import with these settings left, that was killed after it registered its release: the manifest.
+
+    Whether there was one. The seal is what an import writes last.
+    """
+    release = str(settings.release)
+    row = freezing.finished_by(warehouse, release, "import-release", settings)
+    if row is None or textfiles.exists(warehouse, manifest.seal_path_of(release)):
+        return False
+    freezing.write_manifest(warehouse, row)
+    output.say(f"release {release} was frozen by an import that was interrupted; its record is complete now")
+    return True
+
+
+def _show(warehouse: Warehouse, release: str, arguments: argparse.Namespace) -> None:
+    done = registry.row_of(warehouse, release)
+    row = (done["release"], done["n_images"], done["n_synsets"], done["content_checksum"])
+    output.emit(COLUMNS, [row], arguments.format)
 
 
 @contextmanager

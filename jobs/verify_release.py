@@ -76,7 +76,7 @@ def check(warehouse: Warehouse, release: str, *, deep: bool) -> Iterator[Finding
     yield _guarded("manifest", lambda: _manifest(warehouse, row, rows["release_images"]))
     yield _guarded("splits", lambda: _none(split_faults(rows["release_images"])))
     if deep:
-        yield _guarded("bytes", lambda: _bytes(warehouse, rows["release_images"]))
+        yield _guarded("bytes", lambda: _bytes(warehouse, row, rows["release_images"]))
 
 
 def _guarded(name: str, find: Callable[[], tuple[bool, str]]) -> Finding:
@@ -136,11 +136,12 @@ def _files(warehouse: Warehouse, row: dict[str, Any]) -> tuple[bool, str]:
         return False, f"{path} is not what was written"
     if not tables.exists(warehouse, "release_withheld"):  # a copy for others
         wanted = {name: one for name, one in wanted.items() if not name.startswith("release_withheld/")}
-    found = manifest.seal(warehouse, row)
+    unread = {name for name, one in wanted.items() if one.pop("is_unread", False)}
+    found = manifest.data_files(warehouse, row)
     changed = sorted(name for name in wanted.keys() & found.keys() if wanted[name] != found[name])
     listed = {
         "changed": changed,
-        "missing": sorted(wanted.keys() - found.keys()),
+        "missing": sorted(wanted.keys() - found.keys() - unread),
         "extra": sorted(found.keys() - wanted.keys()),
     }
     faults = [f"{what}: {', '.join(names[:SAMPLE])}" for what, names in listed.items() if names]
@@ -159,15 +160,29 @@ def _manifest(warehouse: Warehouse, row: dict[str, Any], images: DataFrame) -> t
     return False, f"line {at} is {pair[0].strip()!r}, wanted {pair[1].strip()!r}"
 
 
-def _bytes(warehouse: Warehouse, images: DataFrame) -> tuple[bool, str]:
+def _bytes(warehouse: Warehouse, row: dict[str, Any], images: DataFrame) -> tuple[bool, str]:
     stored = tables.read_or_empty(warehouse, "image_bytes")
-    if images.where("label_source = 'import'").limit(1).count() and stored.isEmpty():
-        return True, "a release imported without bytes"
     wanted = images.select("image_id", "phash").distinct()
+    mine = wanted.join(stored.select("image_id"), on="image_id", how="left_semi")
+    if not images.where("label_source = 'import'").isEmpty() and mine.isEmpty():
+        return True, "a release imported without bytes"
     with_bytes = wanted.join(stored, on="image_id", how="left")
     fast = images.where("hash_mode = 'fast'").limit(1).count() > 0
     wanted_hash = Wanted("fast" if fast else "exact", pixel_sha256=False)
-    decoded = fingerprint(with_bytes.where("bytes IS NOT NULL"), Limits(), wanted_hash).select(
+    decoded = fingerprint(with_bytes.where("bytes IS NOT NULL"), _limits(row), wanted_hash).select(
         "image_id", F.col("phash").alias("phash_now"), "reject_reason"
     )
     return _none(byte_faults(with_bytes, decoded))
+
+
+def _limits(row: dict[str, Any]) -> Limits:
+    """What decoding an image may cost: the usual, or what fingerprint-images was told when that is more.
+
+    An earlier run of it may have taken smaller ones than the last, whose settings these are, so any size will do.
+    """
+    told, usual = json.loads(row["config"]).get("fingerprint-images", {}), Limits()
+    return Limits(
+        max_pixels=max(usual.max_pixels, told.get("max_pixels", 0)),
+        min_side_px=1,
+        decode_seconds=max(usual.decode_seconds, told.get("decode_seconds", 0.0)),
+    )

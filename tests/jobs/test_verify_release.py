@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import shutil
 from pathlib import Path
 
+import imagehash
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from rows import as_dicts, rows
 
-from synlake import manifest, tables
-from synlake.jobs import deprecate_release, diff_releases, import_release, verify_release
+from synlake import manifest, registry, tables
+from synlake.errors import ConflictError
+from synlake.jobs import deprecate_release, diff_releases, freezing, import_release, verify_release
 from synlake.methods import versions
 from synlake.methods.release_diff import changes_by_class, diff_images
 
@@ -59,6 +62,18 @@ def test_a_folder_becomes_a_release_with_the_hash_of_its_bytes(frozen):
 
 def test_what_was_frozen_verifies_deep_in_any_place(mine):
     assert failed(mine, deep=True) == {}
+
+
+def test_an_import_that_was_killed_before_its_seal_is_completed(mine, frozen, capsys):
+    page, seal = (Path(mine.root, path("r1")) for path in (manifest.path_of, manifest.seal_path_of))
+    written = page.read_text(), seal.read_text()
+    page.unlink()
+    seal.unlink()
+    freeze_folder(mine, frozen[1])
+    assert (page.read_text(), seal.read_text()) == written
+    assert capsys.readouterr().out.splitlines()[1].startswith("r1,3,2,")
+    with pytest.raises(ConflictError, match="frozen already"):
+        freeze_folder(mine, frozen[1])
 
 
 def data_file(warehouse, table="release_images") -> Path:
@@ -115,6 +130,18 @@ def test_missing_and_extra_files_are_found(mine):
     assert "cannot be read" in what["rows of release_synsets"]
 
 
+def test_a_file_that_a_killed_freeze_left_may_go_but_not_change(mine):
+    path = data_file(mine)
+    left = path.with_name("left.parquet")
+    shutil.copy(path, left)
+    freezing.write_manifest(mine, registry.row_of(mine, "r1"))
+    assert files_check(mine)[0]
+    left.write_bytes(b"something else")
+    assert files_check(mine) == (False, f"changed: release_images/release=r1/{left.name}")
+    left.unlink()
+    assert files_check(mine)[0]
+
+
 def test_an_extra_row_is_found(spark, mine):
     row = {
         "release": "r1",
@@ -129,6 +156,36 @@ def test_an_extra_row_is_found(spark, mine):
     assert {"files", "rows of release_images", "content_checksum", "manifest", "bytes"} == set(what)
     assert "z: no bytes" in what["bytes"]
     assert what["rows of release_images"] == "1 rows, first: z cat: extra row"
+
+
+def bytes_check(warehouse, **image) -> tuple[bool, str]:
+    """What is found of the bytes of a release of one image, beside the others in the warehouse."""
+    release = {"release": "r2", "kind": "frozen", "config": "{}", "label_protocol": "{}"}
+    one = {"release": "r2", "synset_id": "cat", "label": "cat", "split": "val", "group_id": "z", **image}
+    for table, row in (("releases", release), ("release_images", one)):
+        tables.append(warehouse, table, rows(warehouse.spark, table, row))
+    return next(
+        (ok, what) for name, ok, what in verify_release.check(warehouse, "r2", deep=True) if name == "bytes"
+    )
+
+
+def test_bytes_of_a_list_are_not_wanted_where_other_images_have_some(mine):
+    assert bytes_check(mine, image_id="z", label_source="import") == (
+        True,
+        "a release imported without bytes",
+    )
+
+
+def test_an_image_is_held_to_its_hash_and_not_to_the_smallest_side_of_today(spark, mine):
+    picture, stream = Image.radial_gradient("L").resize((4, 4)), io.BytesIO()
+    picture.save(stream, "PNG")
+    phash = int(str(imagehash.phash(picture)), 16)
+    image_id = hashlib.sha256(stream.getvalue()).hexdigest()
+    stored = {"image_id": image_id, "bytes": stream.getvalue(), "size_bytes": len(stream.getvalue())}
+    tables.append(mine, "image_bytes", rows(spark, "image_bytes", stored))
+    signed = phash - (phash >> 63 << 64)
+    found = bytes_check(mine, image_id=image_id, label_source="votes", phash=signed, hash_mode="exact")
+    assert found == (True, "none differs")
 
 
 def test_an_edited_manifest_is_found(mine):
