@@ -88,11 +88,20 @@ def read_classes(path: str) -> list[str]:
 
 
 def with_class_names(guesses: DataFrame, classes: list[str]) -> DataFrame:
-    """``guesses`` whose labels are class numbers, by name; other labels stay."""
-    number = F.col("label").try_cast("int")
-    names = F.array(*map(F.lit, classes))
-    return guesses.withColumn(
-        "label", F.when(number.isNotNull(), F.get(names, number)).otherwise(F.col("label"))
+    """``guesses`` whose labels are class numbers, by name; other labels stay, numbers of no class are malformed."""
+    names = guesses.sparkSession.createDataFrame(list(enumerate(classes)), "number int, name string")
+    joined = guesses.withColumn("number", F.col("label").try_cast("int")).join(
+        F.broadcast(names), on="number", how="left"
+    )
+    is_unknown = F.col("number").isNotNull() & F.col("name").isNull()
+    fault = F.concat(
+        F.lit("class number "), "label", F.lit(f" of {len(classes)} classes, from 0; see --classes")
+    )
+    return joined.select(
+        "image_id",
+        "rank",
+        F.coalesce("name", "label").alias("label"),
+        F.coalesce("raw", F.when(is_unknown, fault)).alias("raw"),
     )
 
 

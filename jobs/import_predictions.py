@@ -95,7 +95,10 @@ def _guesses(warehouse: Warehouse, settings: Config, labels: list[str]) -> DataF
     names = {"image_id": settings.image_column, "rank": settings.rank_column, "label": settings.label_column}
     path = settings.input or ""
     given = read_guesses(warehouse.spark, path, order=settings.order, names=names, classes=classes)
-    return with_class_names(given, classes) if settings.classes and not path.endswith(".npy") else given
+    # Of an array they are named already. And where classes are called by numbers, as the folders of ImageNetV2 are,
+    # a number is a class's name, unless --classes says which it stands for.
+    are_named = path.lower().endswith(".npy") or (not settings.classes and any(map(str.isdigit, labels)))
+    return given if are_named else with_class_names(given, classes)
 
 
 def _covered_split(images: DataFrame, guessed: DataFrame) -> str:

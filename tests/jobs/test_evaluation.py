@@ -33,7 +33,7 @@ from synlake.methods.evaluation import (
 )
 from synlake.methods.share_interval import paired_difference, share_interval
 from synlake.methods.taxonomy import above
-from synlake.tables import open_warehouse
+from synlake.tables import Warehouse, open_warehouse
 
 AS_CSV = argparse.Namespace(format="csv")
 TREE = {
@@ -145,16 +145,35 @@ def test_the_test_split_may_be_predicted_alone_and_again(release, tmp_path):
     assert (row["split"], row["n_images"], row["top1"], row["top5"]) == ("test", 2, 0.5, 1.0)
 
 
-def test_json_lists_and_arrays_give_the_same_rows(release, tmp_path):
+def test_json_lists_arrays_and_numbers_give_the_same_rows(release, tmp_path):
     lines = [json.dumps({"image_id": i, "labels": ["x", "n01440764"]}) for i in "abcd"]
     (tmp_path / "p.jsonl").write_text("\n".join(lines))
     take(release, str(tmp_path / "p.jsonl"), model="lines")
     np.save(tmp_path / "p.npy", np.array([[2, 0]] * 4))  # classes in sorted order
     (tmp_path / "order.txt").write_text("a\nb\nc\nd\n")
     take(release, str(tmp_path / "p.npy"), model="array", order=str(tmp_path / "order.txt"))
+    numbers = [(i, rank, number) for i in "abcd" for rank, number in ((1, 2), (2, 0))]
+    take(release, write_csv(tmp_path / "n.csv", ["image_id", "rank", "label"], *numbers), model="numbers")
     found = tables.read(release, "predictions").drop("model")
-    assert found.count() == 16
+    assert found.count() == 24
     assert found.distinct().count() == 8
+
+
+def test_numbers_that_are_names_of_classes_stay(spark, tmp_path):
+    path = write_csv(
+        tmp_path / "n.csv", ["image_id", "rank", "label"], ("a", 1, 0), ("a", 2, 9), ("a", 3, "x")
+    )
+
+    def labels_of(labels, **more):
+        settings = import_predictions.Config(release="r1", model="m", input=path, **more)
+        found = import_predictions._guesses(Warehouse(spark, ""), settings, labels)
+        return [(row["label"], row["raw"]) for row in found.orderBy("rank").collect()]
+
+    assert labels_of(["5", "9"]) == [("0", None), ("9", None), ("x", None)]
+    of_two = "class number 9 of 2 classes, from 0; see --classes"
+    assert labels_of(["n1", "x"]) == [("n1", None), ("9", of_two), ("x", None)]
+    (tmp_path / "classes.txt").write_text("9\n5\n")
+    assert labels_of(["5", "9"], classes=str(tmp_path / "classes.txt"))[0] == ("9", None)
 
 
 def test_an_order_file_is_read_or_its_line_is_named(tmp_path):
