@@ -10,9 +10,6 @@ from synlake.schemas.release_images import SPLITS
 #: Other names of splits that lists use.
 SPLIT_NAMES = {"validation": "val", "valid": "val", "dev": "val", "training": "train", "testing": "test"}
 
-#: A label that names no folder, or one elsewhere; exports name folders by labels. Java and Python read it alike.
-NO_FOLDER = r"[/\\\x00]|^\.{0,2}$"
-
 
 def normalised(given: DataFrame, *, default_split: str) -> DataFrame:
     """``image_id, label, split, raw``; blanks are null, splits go by our names, a missing one is the default."""
@@ -34,10 +31,6 @@ def faults_in(listed: DataFrame) -> DataFrame:
         F.when(F.col("raw").isNotNull(), F.lit("malformed lines")),
         F.when(F.col("image_id").isNull(), F.lit("lines without an image_id")),
         F.when(F.col("label").isNull(), F.lit("images without a label")),
-        F.when(
-            F.col("label").rlike(NO_FOLDER),
-            F.lit("images whose label cannot name a folder (has / or \\, is . or ..)"),
-        ),
         F.when(~F.col("split").isin(*SPLITS), F.lit(f"images whose split is none of {', '.join(SPLITS)}")),
         F.when((n_rows > 1) & is_again, F.lit("repeated images")),
     )

@@ -140,7 +140,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send(b"oh no", 503)
 
     def do_bomb(self) -> None:
-        self.send(gzip.compress(jpeg() + bytes(50 << 20)), Content_Encoding="gzip", Content_Type="image/jpeg")
+        bomb = gzip.compress(
+            jpeg() + bytes(50 << 20), 1
+        )  # fast, since a busy machine takes seconds for the best
+        self.send(bomb, Content_Encoding="gzip", Content_Type="image/jpeg")
 
     def do_optedout(self) -> None:
         self.send(jpeg(), X_Robots_Tag="noindex, noai")

@@ -46,8 +46,6 @@ TREE = {
     "doll": ["toy"],
 }
 CLASSES = ["pug", "husky", "cat", "doll"]
-#: Labels that would lead an export out of its folder, or into another class.
-UNSAFE = ["../../evil", "a/b", "/a", "a\\b", "a\0b", ".", ".."]
 
 
 def write_csv(path, header, *rows):
@@ -100,8 +98,7 @@ def test_an_imported_release_is_frozen_with_its_names_and_hierarchy(release, tmp
 def test_faults_of_a_list_are_told_together(warehouse, tmp_path):
     source = write_csv(
         tmp_path / "bad.csv", ["image_id", "label", "split"], ("a", "x", "test"), ("a", "y", "test"), ("b", "", "test"),
-        ("", "x", "test"), ("c", "x", "sometimes"), *((f"d{i}", bad, "test") for i, bad in enumerate(UNSAFE)),
-        ("e", "...", "test"),
+        ("", "x", "test"), ("c", "x", "sometimes"),
     )  # fmt: skip
     with pytest.raises(InputError) as told:
         import_release.run(warehouse, import_release.Config(release="r1", input=source), AS_CSV)
@@ -109,7 +106,6 @@ def test_faults_of_a_list_are_told_together(warehouse, tmp_path):
         "repeated images: 1, such as a",
         "without a label: 1",
         "without an image_id: 1",
-        f"cannot name a folder (has / or \\, is . or ..): {len(UNSAFE)}, such as d0",
         "sometimes",
         "c",
     ):
