@@ -89,7 +89,7 @@ def seal(warehouse: Warehouse, row: Mapping[str, Any]) -> dict[str, Any]:
     # The hashes of rows are no Delta table, whose log would say what it reads.
     tables = tuple(f"{table}/" for table in registry.ROW_TABLES)
     unread = {path for path in found if path.startswith(tables) and path not in read}
-    return {path: {**one, **({"is_unread": True} if path in unread else {})} for path, one in found.items()}
+    return {path: {**one, "is_unread": True} if path in unread else one for path, one in found.items()}
 
 
 def data_files(warehouse: Warehouse, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -269,11 +269,14 @@ def discard_unfinished(warehouse: Warehouse, table: str, where: str) -> None:
     """Take out rows that an unfinished freeze added to an append-only table; nobody has seen them."""
     if read(warehouse, table).where(where).isEmpty():
         return
+    _set_append_only(warehouse, table, "false")
+    warehouse.spark.sql(f"DELETE FROM delta.`{path(warehouse, table)}` WHERE {where}")
+    _set_append_only(warehouse, table, "true")
+
+
+def _set_append_only(warehouse: Warehouse, table: str, value: str) -> None:
     target = f"delta.`{path(warehouse, table)}`"
-    sql = warehouse.spark.sql
-    sql(f"ALTER TABLE {target} SET TBLPROPERTIES ('delta.appendOnly' = 'false')")
-    sql(f"DELETE FROM {target} WHERE {where}")
-    sql(f"ALTER TABLE {target} SET TBLPROPERTIES ('delta.appendOnly' = 'true')")
+    warehouse.spark.sql(f"ALTER TABLE {target} SET TBLPROPERTIES ('delta.appendOnly' = '{value}')")
 
 
 def commits(warehouse: Warehouse, table: str) -> DataFrame:
@@ -340,9 +343,8 @@ def _merge(warehouse: Warehouse, spec: Table, df: DataFrame) -> None:
 
 def _let_rows_change(warehouse: Warehouse, spec: Table) -> None:
     """Of a table that was append-only when an older synlake made it."""
-    place = path(warehouse, spec.name)
-    if delta_log.table_property(warehouse.spark, place, "delta.appendOnly") == "true":
-        warehouse.spark.sql(f"ALTER TABLE delta.`{place}` SET TBLPROPERTIES ('delta.appendOnly' = 'false')")
+    if delta_log.table_property(warehouse.spark, path(warehouse, spec.name), "delta.appendOnly") == "true":
+        _set_append_only(warehouse, spec.name, "false")
 
 
 def _create(warehouse: Warehouse, spec: Table) -> None:

@@ -197,13 +197,13 @@ def _synsets(warehouse: Warehouse, kept: DataFrame, settings: Config) -> tuple[D
 
 def _check_selection(warehouse: Warehouse, missing: DataFrame, selection_id: str) -> None:
     """Raise :class:`InputError` where synsets of the pool are not of the selection: they would not be asked about."""
-    n_missing = missing.count()
+    n_missing, first = missing.agg(F.count(F.lit(1)), F.min("synset_id")).collect()[0]
     if n_missing:
         known = tables.read(warehouse, "synsets").select("selection_id").distinct().orderBy("selection_id")
         there = ", ".join(row[0] for row in known.limit(10).collect())
         raise InputError(
-            f"--selection-id {selection_id}: {n_missing} synsets of the pool are not in it, such as"
-            f" {missing.agg(F.min('synset_id')).collect()[0][0]}; there are the selections {there}\n"
+            f"--selection-id {selection_id}: {n_missing} synsets of the pool are not in it, such as {first};"
+            f" there are the selections {there}\n"
             "  next: the selection that the images were ingested for"
         )
 

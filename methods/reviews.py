@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from synlake.methods.audit import drawn_for_audit
 from synlake.methods.experts import undecided
-from synlake.methods.votes import meant
+from synlake.methods.votes import understood
 
 
 def flag_decisions(
@@ -22,9 +22,7 @@ def flag_decisions(
     """
     columns = ("item_id", "reviewer_id", "label")
     rows = given.withColumns({c: F.when(F.col(c) != "", F.col(c)) for c in columns})
-    offered = tasks.select(F.col("task_id").alias("item_id"), "options")
-    rows = rows.join(offered, on="item_id", how="left").withColumn("answer", F.col("label"))
-    rows = rows.withColumn("meant", meant((), {}))
+    rows = understood(rows.withColumn("answer", F.col("label")), tasks, answers=(), answer_map={})
     is_malformed = F.col("raw").isNotNull() | F.col("item_id").isNull()
     is_decided = F.col("reviewer_id").isNotNull() & F.col("label").isNotNull()
     what = F.to_json(F.struct(F.lit("decision").alias("kind"), *columns, "raw"))
