@@ -145,12 +145,7 @@ def _as_text(spark: SparkSession, path: str, name: str) -> Column:
 
 
 def _quoted(name: str) -> Column:
-    return F.col(quoted(name))
-
-
-def quoted(name: str) -> str:
-    """The name of a user's column as Spark takes any: between backticks."""
-    return "`" + name.replace("`", "``") + "`"
+    return F.col("`" + name.replace("`", "``") + "`")
 
 
 def _csv_names(path: str, shape: Shape) -> list[str]:

@@ -14,7 +14,6 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from synlake.errors import InputError
-from synlake.intake import quoted
 
 SOURCES = ("csv", "mturk", "label-studio", "toloka")
 #: Where each tool puts what is needed, unless the user says otherwise: item, worker, answer.
@@ -152,7 +151,7 @@ def from_label_studio(elements: DataFrame, *, item: str, worker: str, answer: st
 
 def _task_schema(worker: str, time: str) -> str:
     """A task with its annotations, of which ``worker`` and ``time`` are wanted; other fields are passed over."""
-    texts = ", ".join(f"{quoted(name)}: string" for name in dict.fromkeys(("id", worker, time)))
+    texts = ", ".join(f"{_quoted(name)}: string" for name in dict.fromkeys(("id", worker, time)))
     result = "array<struct<from_name: string, value: struct<choices: array<string>>>>"
     annotation = f"struct<{texts}, was_cancelled: boolean, result: {result}>"
     return f"data map<string,string>, annotations array<{annotation}>"
@@ -208,4 +207,8 @@ def _mturk_time(name: str) -> Column:
 
 
 def _cell(name: str) -> Column:
-    return F.col(quoted(name))
+    return F.col(_quoted(name))
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
