@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"bits in which fast differs from exact: {differences(paths)}")
     if given.runs == 0:
         return 0
-    with session(threads=1) as spark, scratch() as folder:
+    with session(threads=1, memory="4g") as spark, scratch() as folder:
         images = stored(spark, paths, given.copies, str(folder / "image_bytes"))
         check_same_answer(images, paths)
         jobs: dict[str, Callable[[], float]] = {

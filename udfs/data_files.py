@@ -7,6 +7,7 @@ again: that took as long as decoding the image. Here a task is told where a row 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
@@ -59,11 +60,20 @@ def row_groups(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     return spark.createDataFrame(slices, _ROW_GROUPS)
 
 
-def images_in(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """``image_id, bytes`` of the images in row groups, from batches of :func:`row_groups`. Holds one batch."""
-    for batch in batches:
-        for row in batch.to_pylist():
-            yield from _images(local(row["path"]), row["row_group"])
+@dataclass(frozen=True)
+class StoredImages:
+    """``(image_id, bytes)`` of the images in row groups from :func:`row_groups`, read anew each time they are iterated.
+
+    Holds a batch. Bytes are scalars of Arrow, still to be copied.
+    """
+
+    row_groups: pa.RecordBatch
+
+    def __iter__(self) -> Iterator[tuple[str, pa.BinaryScalar]]:
+        """Yield row group after row group, in order."""
+        for row in self.row_groups.to_pylist():
+            for batch in _images(local(row["path"]), row["row_group"]):
+                yield from zip(batch.column("image_id").to_pylist(), batch.column("bytes"), strict=True)
 
 
 def _images(path: str, row_group: int) -> Iterator[pa.RecordBatch]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
 
-from synlake.udfs.data_files import images_in, row_groups
+from synlake.udfs.data_files import StoredImages, row_groups
 from synlake.udfs.decode import Decoded, Limits, Wanted, decode
 from synlake.udfs.isolation import Died, Isolated
 from synlake.udfs.phash import phash
@@ -38,6 +38,8 @@ _ROWS = StructType(
 )
 #: A fork takes about as long as decoding ten images.
 BYTES_PER_CHILD = 32 << 20
+#: Hashes of one batch are computed together.
+ROWS_PER_BATCH = 256
 #: 64-bit hashes that imagehash writes in hexadecimal.
 _SHORT_HASHES = ("ahash", "dhash", "whash")
 _DIED = {True: "decode_timeout", False: "decoder_crashed"}
@@ -45,27 +47,24 @@ _DIED = {True: "decode_timeout", False: "decoder_crashed"}
 
 def fingerprint(images: DataFrame, limits: Limits, wanted: Wanted) -> DataFrame:
     """One row an image from ``image_id, bytes``. Memory: 32 MB of bytes, a batch and one decoded image."""
-    return images.select("image_id", "bytes").mapInArrow(
-        partial(_fingerprinted, limits=limits, wanted=wanted), _ROWS
-    )
+
+    def fingerprint_bytes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for together in _gathered(batches):
+            ids = together.column("image_id").to_pylist()
+            images = list(zip(ids, together.column("bytes"), strict=True))
+            yield from _fingerprinted(images, limits, wanted)
+
+    return images.select("image_id", "bytes").mapInArrow(fingerprint_bytes, _ROWS)
 
 
 def fingerprint_files(spark: SparkSession, files: Sequence[str], limits: Limits, wanted: Wanted) -> DataFrame:
-    """The same from data files of ``image_bytes`` on disks that executors see."""
+    """The same from data files of ``image_bytes`` on disks that executors see. Memory: a batch, one decoded image."""
 
     def fingerprint_row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return _fingerprinted(images_in(batches), limits, wanted)
+        for batch in batches:
+            yield from _fingerprinted(StoredImages(batch), limits, wanted)
 
     return row_groups(spark, files).mapInArrow(fingerprint_row_groups, _ROWS)
-
-
-def _fingerprinted(
-    batches: Iterator[pa.RecordBatch], limits: Limits, wanted: Wanted
-) -> Iterator[pa.RecordBatch]:
-    isolated = Isolated(partial(_decoded, limits=limits, wanted=wanted), limits.decode_seconds)
-    for images in _gathered(batches):
-        found = [_survived(result) for result in isolated.results(images.column("bytes"))]
-        yield to_batch(images.column("image_id").to_pylist(), found, wanted)
 
 
 def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -80,7 +79,29 @@ def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def to_batch(image_ids: list[str], decoded: list[Decoded], wanted: Wanted) -> pa.RecordBatch:
+def _fingerprinted(
+    images: Iterable[tuple[str, pa.BinaryScalar]], limits: Limits, wanted: Wanted
+) -> Iterator[pa.RecordBatch]:
+    """Rows of ``fingerprints``; ``images`` are iterated in forked children."""
+
+    def decoded(image: tuple[str, pa.BinaryScalar]) -> tuple[str, Decoded]:
+        image_id, content = image
+        return image_id, decode(content.as_py(), limits, wanted) or Decoded(reject_reason="empty_file")
+
+    results = Isolated(decoded, limits.decode_seconds).results(images)
+    while found := [_survived(result) for result in islice(results, ROWS_PER_BATCH)]:
+        image_ids, images_found = zip(*found, strict=True)
+        yield to_batch(image_ids, images_found, wanted)
+
+
+def _survived(result: tuple[str, Decoded] | Died[tuple[str, pa.BinaryScalar]]) -> tuple[str, Decoded]:
+    if not isinstance(result, Died):
+        return result
+    image_id, _ = result.value
+    return image_id, Decoded(reject_reason=_DIED[result.is_timeout], reject_detail=str(result))
+
+
+def to_batch(image_ids: Sequence[str], decoded: Sequence[Decoded], wanted: Wanted) -> pa.RecordBatch:
     """Rows of ``fingerprints``; the hashes of all images of the batch are computed together."""
     thumbnails = [image.thumbnail for image in decoded if image.thumbnail is not None]
     hashes = iter(phash(np.stack(thumbnails)).tolist() if thumbnails else ())
@@ -111,13 +132,3 @@ def _signed(hexadecimal: str | None) -> int | None:
     if hexadecimal is None:
         return None
     return int.from_bytes(bytes.fromhex(hexadecimal), "big", signed=True)
-
-
-def _decoded(content: pa.BinaryScalar, limits: Limits, wanted: Wanted) -> Decoded:
-    return decode(content.as_py(), limits, wanted) or Decoded(reject_reason="empty_file")
-
-
-def _survived(result: Decoded | Died) -> Decoded:
-    if isinstance(result, Died):
-        return Decoded(reject_reason=_DIED[result.is_timeout], reject_detail=str(result))
-    return result

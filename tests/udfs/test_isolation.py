@@ -8,6 +8,7 @@ import os
 import signal
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,7 @@ def test_every_way_to_die_is_told_apart_and_the_rest_goes_on(capfd):
     found = list(isolated.results(values))
     assert [str(one) for one in found] == ["A", "SIGSEGV", "B", "SIGALRM", "SIGABRT", "exit", "C"]
     assert [isinstance(one, Died) and one.is_timeout for one in found].index(True) == values.index("hang")
+    assert [one.value for one in found if isinstance(one, Died)] == ["segfault", "hang", "abort", "leave"]
 
 
 @settings(max_examples=10)
@@ -63,3 +65,47 @@ def test_a_reader_that_stops_early_leaves_no_child_behind():
     except ProcessLookupError:
         return
     raise AssertionError("the child is still there")
+
+
+class Read:
+    """Values that a function reads anew each time."""
+
+    def __init__(self, read):
+        self.read = read
+
+    def __iter__(self):
+        return self.read()
+
+
+def results_before(error, message, read):
+    """What came before ``error`` was raised."""
+    results, seen = Isolated(misbehave, seconds=60).results(Read(read)), []
+    with pytest.raises(error, match=message):
+        seen.extend(results)  # takes them one by one
+    return seen
+
+
+def test_what_reading_the_values_raises_is_no_fault_of_a_value():
+    def read():
+        yield from map(str, range(100))
+        raise OSError("disk gone")
+
+    assert results_before(OSError, "disk gone", read) == [str(number) for number in range(100)]
+
+
+def test_a_child_that_ends_while_it_reads_is_an_error_and_no_endless_loop():
+    parent = os.getpid()
+
+    def read():
+        yield "a"
+        if os.getpid() != parent:
+            os._exit(3)
+
+    assert results_before(RuntimeError, "exit code 3", read) == ["A"]
+
+
+def test_values_are_read_by_the_child_and_not_by_its_parent():
+    def read():
+        yield str(os.getpid())
+
+    assert list(Isolated(misbehave, seconds=60).results(Read(read))) != [str(os.getpid())]
