@@ -33,7 +33,7 @@ from pyspark.sql import SparkSession
 
 from synlake import tables
 from synlake.jobs import ingest_images
-from synlake.tables import open_warehouse
+from synlake.warehouse import open_warehouse
 
 SYNSET = "n01440764"
 _STUB = "def __getattr__(name):\n    return 1 if name.isupper() else lambda *args, **kwargs: None\n"

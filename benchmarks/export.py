@@ -21,8 +21,8 @@ from statistics import median
 
 from common import machine, scratch, session
 
-from synlake import tables
 from synlake.jobs import export_release, import_release
+from synlake.warehouse import open_warehouse
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     print(machine())
     with scratch() as folder, session(threads=2, memory="4g") as spark:
         pictures = many(given.images, folder / "pictures", given.copies)
-        warehouse = tables.open_warehouse(spark, str(folder / "warehouse"))
+        warehouse = open_warehouse(spark, str(folder / "warehouse"))
         as_csv = argparse.Namespace(format="csv")
         settings = import_release.Config(release="r1", input=str(pictures))
         import_release.run(warehouse, settings, as_csv)

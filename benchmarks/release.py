@@ -25,7 +25,7 @@ from synlake import registry, tables, views, wordnet
 from synlake.jobs import freeze_release, verify_release
 from synlake.methods.release_diff import changes_by_class, diff_images
 from synlake.schemas import TABLES
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse, open_warehouse
 
 _SEED = 11
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     print(machine())
     with scratch() as folder, session(threads=2, memory="4g") as spark:
-        warehouse = tables.open_warehouse(spark, str(folder / "warehouse"))
+        warehouse = open_warehouse(spark, str(folder / "warehouse"))
         classes = add_synsets(warehouse)
         add_images(warehouse, classes, 0, given.n)
         freeze = timed("freeze v1.0.0", lambda: frozen(warehouse, "v1.0.0"))

@@ -7,7 +7,7 @@ from typing import Any
 from synlake import tables
 from synlake.errors import ConflictError
 from synlake.schemas import TABLES
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 
 def name_table(warehouse: Warehouse, table: str) -> None:

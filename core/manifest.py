@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from synlake import plain_files, registry, textfiles
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 #: Raised when the keys of the manifest change their meaning.
 MANIFEST_VERSION = 1

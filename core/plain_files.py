@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 
 def export_csv(df: DataFrame, target: str) -> None:

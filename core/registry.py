@@ -25,7 +25,7 @@ from pyspark.sql import functions as F
 from synlake import tables
 from synlake.errors import ConflictError, InputError
 from synlake.spread import few_rows
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 #: The tables that hold the rows of releases. The last has rows only where labels are withheld, and may be
 #: absent from a copy of a warehouse that is given to others.

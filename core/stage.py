@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from synlake import __version__, config, output, progress, tables
 from synlake.errors import ContractError
 from synlake.schemas import TABLES
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 
 @dataclass(frozen=True)

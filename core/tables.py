@@ -1,73 +1,26 @@
-"""The only place that reads or writes Delta. A warehouse is a folder, or an object-store prefix, of tables."""
+"""The only place that reads or writes Delta tables."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from urllib.parse import unquote, urlparse
+from dataclasses import replace
 
 from delta.tables import DeltaTable  # noqa: TID251 - this is that place
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from synlake import contract, delta_log
-from synlake.errors import EnvironmentFault, InputError, WarehouseVersionError
+from synlake.errors import InputError, WarehouseVersionError
 from synlake.schemas import TABLES
 from synlake.schemas.table import Table
 from synlake.spread import held
+from synlake.warehouse import Warehouse
 
 #: Raised when tables of an older synlake can no longer be read as they are.
 LAYOUT_VERSION = 1
 _LAYOUT_PROPERTY = "synlake.layout"
-
-
-@dataclass(frozen=True)
-class Warehouse:
-    """Where the tables are. ``pins`` fixes the versions that :func:`read` sees, so a stage reads one state."""
-
-    spark: SparkSession
-    root: str
-    pins: Mapping[str, int] = field(default_factory=dict)
-    user_metadata: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def note(self) -> str:
-        """``user_metadata`` as each commit holds it; "" where there is none."""
-        return json.dumps(dict(self.user_metadata), sort_keys=True) if self.user_metadata else ""
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether it has an address (``s3a://…``) rather than a folder: its files are then read by Spark only."""
-        return "://" in self.root
-
-
-def open_warehouse(spark: SparkSession, root: str, *, must_exist: bool = False) -> Warehouse:
-    """The warehouse at ``root``; a local folder is made where it is missing.
-
-    Raises :class:`InputError` where it must exist and does not, :class:`EnvironmentFault` where it cannot
-    be made or written. Who wrote a table is asked when it is first used.
-    """
-    if root.startswith("file:"):
-        root = unquote(urlparse(root).path)
-    if "://" not in root:
-        root = os.path.abspath(root)
-    if re.search(r"[*?\[\]{}]", root):
-        raise InputError(
-            f"--warehouse {root}: Spark takes * ? [ ] {{ }} in a path for a pattern\n  next: choose another folder"
-        )
-    if "://" not in root:
-        if must_exist and not os.path.isdir(root):
-            raise InputError(
-                f"--warehouse {root}: no such folder\n  next: ./submit.sh demo --warehouse {root}"
-            )
-        if not must_exist:
-            _make_writable(Path(root))
-    return Warehouse(spark, root)
 
 
 def path(warehouse: Warehouse, table: str) -> str:
@@ -113,37 +66,6 @@ def read_or_empty(warehouse: Warehouse, table: str) -> DataFrame:
     if not exists(warehouse, table) or warehouse.pins.get(table) == -1:
         return warehouse.spark.createDataFrame([], TABLES[table].schema)
     return read(warehouse, table)
-
-
-def files_with_new(warehouse: Warehouse, table: str, known: DataFrame) -> list[str]:
-    """The data files of a table that have a row whose key is not in ``known``, as Spark names them.
-
-    Compared are keys only, so that what is added to a table of images costs what is new, not what is there.
-    """
-    key = list(TABLES[table].key)
-    rows = read(warehouse, table).select(*key, F.col("_metadata.file_path").alias("path"))
-    new = rows.join(known, on=key, how="left_anti").select("path").distinct()
-    return [row["path"] for row in new.collect()]
-
-
-def read_files(warehouse: Warehouse, table: str, files: Sequence[str]) -> DataFrame:
-    """The rows of some data files of a table, named as :func:`files_with_new` names them."""
-    rows = read(warehouse, table)
-    return warehouse.spark.read.schema(rows.schema).parquet(*map(unquote, files)) if files else rows.limit(0)
-
-
-def locate(warehouse: Warehouse, table: str) -> DataFrame | None:
-    """The key of each row with the ``path`` of its data file and its ``row_index`` there; None where files are remote.
-
-    For readers that go to a table's files themselves, since its rows are too big to be moved between tasks. The
-    files are read as what they are, Parquet: of rows in a Delta table Spark tells no number.
-    """
-    if warehouse.is_remote:
-        return None
-    rows = read(warehouse, table)
-    files = warehouse.spark.read.schema(rows.schema).parquet(*map(unquote, rows.inputFiles()))
-    where = (F.col("_metadata.file_path").alias("path"), F.col("_metadata.row_index").alias("row_index"))
-    return files.select(*TABLES[table].key, *where)
 
 
 def read_release(warehouse: Warehouse, release: str, *, flag: str) -> DataFrame:
@@ -376,18 +298,3 @@ def check_layout(warehouse: Warehouse, table: str) -> None:
             f"{path(warehouse, table)} has layout {written}, this synlake knows up to {LAYOUT_VERSION}\n"
             "  next: upgrade synlake, or choose another folder with --warehouse"
         )
-
-
-def _make_writable(root: Path) -> None:
-    """Make the folder and try a file in it, now rather than after an hour's work."""
-    probe = root / f".synlake-probe-{os.getpid()}"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"synlake")
-    except OSError as error:
-        raise EnvironmentFault(
-            f"--warehouse {root}: cannot be written ({error.strerror})\n"
-            "  next: check the disk and who owns the folder, or choose another one"
-        ) from None
-    finally:
-        probe.unlink(missing_ok=True) if root.is_dir() else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 
 def write(warehouse: Warehouse, relative: str, text: str) -> str:

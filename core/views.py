@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from synlake import catalogue, tables
 from synlake.registry import schema_name
 from synlake.schemas import TABLES
-from synlake.tables import Warehouse
 from synlake.udfs.sql_functions import HAMMING, is_a_in, phash_of
+from synlake.warehouse import Warehouse
 
 #: The tables that say what is above a synset.
 HIERARCHIES = ("synsets", "release_hierarchy")

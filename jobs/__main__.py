@@ -44,7 +44,7 @@ def _module(name: str) -> Any:
 def _in_session(arguments: argparse.Namespace, settings: Any, modules: Mapping[str, Any]) -> int:
     # Spark is imported and started only now: help and mistakes of usage need neither.
     from synlake.session import open_session
-    from synlake.tables import open_warehouse
+    from synlake.warehouse import open_warehouse
 
     module = modules[arguments.command]
     spark = open_session(f"synlake {arguments.command}", settings=getattr(module, "SPARK_SETTINGS", {}))

@@ -19,7 +19,7 @@ from synlake.methods.escalation import escalation_reason, second_opinion, with_d
 from synlake.schemas import TABLES
 from synlake.spread import held
 from synlake.stage import Control, Outcome, flagged_outcome
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "aggregate-votes --method dawid_skene --min-confidence 0.9"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from synlake import output, tables
 from synlake.methods.agreement import agreement_table
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "agreement-report --format csv"
 NEEDS_WAREHOUSE = True

@@ -9,7 +9,7 @@ from synlake import output, tables
 from synlake.config import option
 from synlake.errors import InputError
 from synlake.methods.audit import audit_table, audited
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "audit-report --min-audited 30"
 NEEDS_WAREHOUSE = True

@@ -19,7 +19,7 @@ from synlake.errors import InputError
 from synlake.methods.class_sizes import SIZES, distribution, sizes_by_synset
 from synlake.methods.plots import line_chart
 from synlake.spread import held
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "class-sizes --plot sizes.svg"
 NEEDS_WAREHOUSE = True

@@ -23,7 +23,7 @@ from synlake.jobs.duplicates import find
 from synlake.methods.class_sizes import TAIL_SHARE
 from synlake.methods.deduplication import SCOPES, STRATEGIES, ranked, to_pool
 from synlake.spread import held
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "compare-deduplication --tau 8 --scope global"
 NEEDS_WAREHOUSE = True

@@ -19,7 +19,7 @@ from synlake.jobs import scoring
 from synlake.methods.evaluation import paired_table, score_images
 from synlake.methods.share_interval import paired_difference
 from synlake.spread import held
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "compare-models --release imagenetv2 --baseline alexnet --model densenet121"
 NEEDS_WAREHOUSE = True

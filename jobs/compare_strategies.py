@@ -26,7 +26,7 @@ from synlake.methods.plots import bar_chart
 from synlake.methods.selection import Rules, Synset, choose, ineligible
 from synlake.methods.strategies import STRATEGIES, in_order
 from synlake.schemas import TABLES
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "compare-strategies --n-synsets 1000 --seeds 5 --format csv"
 #: Measures in the order of the table on stdout; each is a mean over seeds.

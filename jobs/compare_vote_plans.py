@@ -21,7 +21,7 @@ from synlake.demo import crowd
 from synlake.errors import InputError, UsageError
 from synlake.intake import read_rows
 from synlake.methods.plan_comparison import Judged, canonical, compare, count_vectors
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = (
     "compare-vote-plans --votes answer.csv --truth truth.csv --item-column question --worker-column worker"

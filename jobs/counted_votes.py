@@ -14,7 +14,7 @@ from synlake.jobs.gold_file import read_gold
 from synlake.methods import worker_quality
 from synlake.methods.aggregation import Rule, aggregated
 from synlake.spread import held
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 
 @dataclass(frozen=True)

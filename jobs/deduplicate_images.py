@@ -36,7 +36,7 @@ from synlake.methods.synset_dedup import ROWS_PER_TASK
 from synlake.schemas import TABLES
 from synlake.spread import few_rows, held
 from synlake.stage import Control, Outcome, flagged_outcome, standing_config
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "deduplicate-images --strategy phash --tau 8 --scope global --quota 1300"
 

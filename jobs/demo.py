@@ -24,8 +24,8 @@ from synlake.errors import UsageError
 from synlake.jobs import PIPELINE
 from synlake.jobs import sql as sql_job
 from synlake.stage import Report
-from synlake.tables import Warehouse
 from synlake.udfs.files import UNKNOWN_SYNSET, find_files
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "demo --warehouse W --images ~/pictures"
 #: Ready-made queries that the demo ends with, and what each answers.

@@ -10,7 +10,7 @@ from synlake import output, registry, tables
 from synlake.config import bad_name, moment, option
 from synlake.errors import UsageError
 from synlake.schemas import TABLES
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = 'deprecate-release --release v1.0.0 --reason "labels of n02110958 were wrong" --use-instead v2.0.0'
 NEEDS_WAREHOUSE = True

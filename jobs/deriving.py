@@ -20,7 +20,7 @@ from synlake.methods.release_diff import diff_images
 from synlake.methods.withholding import SPLIT, images_per_class
 from synlake.spread import held
 from synlake.stage import Outcome, last_configs
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from synlake.jobs.freeze_release import Config

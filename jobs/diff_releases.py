@@ -18,7 +18,7 @@ from synlake.jobs import released
 from synlake.methods import versions
 from synlake.methods.release_diff import CHANGES, changes_by_class, diff_images
 from synlake.spread import held
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "diff-releases v1.0.0 v1.1.0"
 NEEDS_WAREHOUSE = True

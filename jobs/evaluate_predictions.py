@@ -31,7 +31,7 @@ from synlake.methods.evaluation import (
 from synlake.methods.share_interval import share_interval
 from synlake.schemas import TABLES
 from synlake.spread import held
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "evaluate-predictions --release imagenetv2 --model alexnet"
 NEEDS_WAREHOUSE = True

@@ -30,7 +30,7 @@ from synlake.methods.dataset_card import dataset_card, licences
 from synlake.methods.export_plan import with_class_index
 from synlake.schemas.release_images import SPLITS
 from synlake.spread import held, wide_rows
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "export-release --release v1.0.0 --layout webdataset --output exported"
 NEEDS_WAREHOUSE = True

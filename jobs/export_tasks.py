@@ -31,7 +31,7 @@ from synlake.methods.vote_rounds import (
     pooled_rates,
 )
 from synlake.spread import held
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "export-tasks --export-format mturk --image-url-prefix https://your-host/images/"
 NEEDS_WAREHOUSE = True

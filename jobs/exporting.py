@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from synlake import tables
+from synlake import table_files, tables
 from synlake.errors import InputError
 from synlake.methods.export_plan import with_shards
 from synlake.spread import by_weight, held
-from synlake.tables import Warehouse
 from synlake.udfs.export_images import WRITTEN, write_folders, write_shards
 from synlake.udfs.place_tar import finish_shards, place_images, with_places
 from synlake.udfs.shards import finished
+from synlake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from synlake.jobs.export_release import Config
@@ -64,7 +64,7 @@ def write(
     there = warehouse.spark.createDataFrame(finished(root, records_dir), WRITTEN)
     left = plan.join(F.broadcast(there.select(F.col("path").alias("shard"))), on="shard", how="left_anti")
     is_placed = settings.layout == "webdataset" and not settings.resize and not settings.max_bytes
-    located = tables.locate(warehouse, "image_bytes") if is_placed else None
+    located = table_files.locate(warehouse, "image_bytes") if is_placed else None
     if located is not None:
         return there.unionByName(_placed(left, located, root=root, records_dir=records_dir))
     return there.unionByName(

@@ -25,10 +25,10 @@ from synlake.methods.ingestion import (
 from synlake.schemas import TABLES
 from synlake.spread import held
 from synlake.stage import Control, Outcome, flagged_outcome
-from synlake.tables import Warehouse
 from synlake.udfs.archives import Wanted, find_members
 from synlake.udfs.contents import Opening, hash_files, read_files
 from synlake.udfs.files import UNKNOWN_SYNSET, find_files
+from synlake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from synlake.jobs.ingest_images import Config

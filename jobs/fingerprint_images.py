@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from synlake import tables
+from synlake import table_files, tables
 from synlake.config import option
 from synlake.errors import InputError, UsageError
 from synlake.spread import wide_rows
 from synlake.stage import Outcome, flagged_outcome
-from synlake.tables import Warehouse
 from synlake.udfs.decode import EXTRA_HASHES, MODES, Limits, Wanted
 from synlake.udfs.fingerprint import fingerprint, fingerprint_files
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "fingerprint-images --max-pixels 50000000"
 
@@ -54,12 +54,12 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
             f"--mode {settings.mode}: table fingerprints has hashes of mode {other['hash_mode']}, which differ\n"
             f"  next: --mode {other['hash_mode']}, or another warehouse"
         )
-    files = tables.files_with_new(warehouse, "image_bytes", known.select("image_id"))
+    files = table_files.files_with_new(warehouse, "image_bytes", known.select("image_id"))
     limits = Limits(settings.max_pixels, settings.min_side_px, settings.decode_seconds)
     wanted = Wanted(settings.mode, settings.pixel_sha256 and settings.mode == "exact", settings.extra_hashes)
     with wide_rows(warehouse.spark):
         if warehouse.is_remote:
-            hashed = fingerprint(tables.read_files(warehouse, "image_bytes", files), limits, wanted)
+            hashed = fingerprint(table_files.read_files(warehouse, "image_bytes", files), limits, wanted)
         else:
             hashed = fingerprint_files(warehouse.spark, files, limits, wanted)
         # A file may have known images too, though files are mostly all new: those are dropped as rows

@@ -26,7 +26,7 @@ from synlake.methods.withholding import SPLIT, images_per_class
 from synlake.schemas import TABLES
 from synlake.spread import held
 from synlake.stage import Outcome, flagged_outcome, last_configs
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 #: Stages whose settings say how labels came about.
 PROTOCOL_STAGES = ("plan-annotation", "import-votes", "aggregate-votes", "review-labels")

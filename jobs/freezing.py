@@ -18,7 +18,7 @@ from synlake.methods.checksum import combine, content_checksum, row_hashes, tabl
 from synlake.methods.taxonomy import above
 from synlake.methods.withholding import published, withheld
 from synlake.schemas import TABLES
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 
 @dataclass(frozen=True)

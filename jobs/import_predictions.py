@@ -21,7 +21,7 @@ from synlake.methods.predictions import faults_in
 from synlake.schemas import TABLES
 from synlake.schemas.release_images import SPLITS
 from synlake.spread import held
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "import-predictions --release imagenetv2 --model alexnet --input alexnet.npy --order images.txt"
 NEEDS_WAREHOUSE = True

@@ -27,9 +27,9 @@ from synlake.methods.release_import import faults_in, folder_rows, normalised, r
 from synlake.schemas import TABLES
 from synlake.schemas.release_images import SPLITS
 from synlake.spread import held
-from synlake.tables import Warehouse
 from synlake.udfs.contents import Opening, hash_files, read_files
 from synlake.udfs.files import list_files, units
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "import-release --release imagenetv2 --input imagenetv2-b-33.json --split test"
 COLUMNS = ("release", "n_images", "n_classes", "content_checksum")

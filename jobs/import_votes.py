@@ -15,8 +15,8 @@ from synlake.intake import ENCODINGS, Shape, read_lines, read_rows
 from synlake.methods.vote_sources import COLUMNS, SOURCES, from_label_studio, from_mturk, from_rows
 from synlake.methods.votes import flag_votes, understood
 from synlake.stage import Control, Outcome, flagged_outcome
-from synlake.tables import Warehouse
 from synlake.udfs.json_elements import read_elements
+from synlake.warehouse import Warehouse
 
 EXAMPLE = (
     "import-votes --input answers.csv --item-column question --worker-column worker --answer-column answer"

@@ -20,9 +20,9 @@ from synlake.errors import UsageError
 from synlake.jobs.file_source import ingest_files
 from synlake.jobs.url_source import ingest_urls
 from synlake.stage import Outcome
-from synlake.tables import Warehouse
 from synlake.udfs.contents import KINDS
 from synlake.udfs.engines import ENGINES
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "ingest-images --input ~/pictures --warehouse W"
 SOURCES = (*KINDS, "urls", "search-results", *ENGINES)

@@ -10,7 +10,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from synlake import tables
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 T = TypeVar("T")
 

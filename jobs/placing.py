@@ -23,7 +23,7 @@ from synlake.methods.near_groups import (
 from synlake.methods.splits import SECRET, assign_splits, fixed_splits, shared_groups, with_fixed
 from synlake.schemas import TABLES
 from synlake.spread import held
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from synlake.jobs.freeze_release import Config

@@ -27,7 +27,7 @@ from synlake.methods.vote_planning import plan_cost
 from synlake.schemas import TABLES
 from synlake.spread import held
 from synlake.stage import Control, Outcome
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = (
     "plan-annotation --votes dynamic --export-format mturk --image-url-prefix https://your-host/images/"

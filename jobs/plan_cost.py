@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from synlake import output, tables
 from synlake.config import option
 from synlake.methods.vote_planning import offers
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "plan-cost --n-items 100000 --price 0.01 --accuracy 0.85 --n-votes 1,3,5"
 

@@ -14,7 +14,7 @@ from synlake.errors import UsageError
 from synlake.methods.queries import Plan, Query, Spoken, plan_queries
 from synlake.schemas import TABLES
 from synlake.stage import Control, Outcome
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "plan-queries --omw-dir ~/nltk_data/corpora/omw-1.4 --languages es,it,nl,zh"
 

@@ -18,7 +18,7 @@ from synlake.errors import InputError
 from synlake.jobs.score_labels import read_truth
 from synlake.methods.audit import audited, grains
 from synlake.methods.label_quality import labellings, quality_table
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "quality-report --truth truth.csv --item-column question --label-column truth"
 NEEDS_WAREHOUSE = True

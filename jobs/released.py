@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from synlake import registry
 from synlake.errors import InputError
 from synlake.methods.withholding import with_withheld
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 
 def labelled_images(warehouse: Warehouse, row: Mapping[str, Any]) -> DataFrame:

@@ -18,7 +18,7 @@ from synlake.methods.experts import expert_answers
 from synlake.methods.release_report import histogram
 from synlake.spread import held
 from synlake.stage import Stage
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 #: Points of the curves of class sizes.
 _STEPS = 100

@@ -14,8 +14,8 @@ from synlake import tables
 from synlake.methods.mosaic_plan import MosaicPlan, plan_mosaics
 from synlake.methods.release_report import sample_of_classes
 from synlake.spread import wide_rows
-from synlake.tables import Warehouse
 from synlake.udfs.mosaic import strips
+from synlake.warehouse import Warehouse
 
 #: Pairs of duplicates that are shown, the side of each picture, and the bytes of a pair.
 N_PAIRS, PAIR_PX, PAIR_BYTES = 8, 144, 16_000

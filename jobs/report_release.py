@@ -27,7 +27,7 @@ from synlake.methods.release_tree import tree_of
 from synlake.methods.withholding import WITHHELD
 from synlake.report.page import SPLITS, render
 from synlake.spread import held
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "report-release --release v1.0.0 --output report.html"
 NEEDS_WAREHOUSE = True

@@ -16,7 +16,7 @@ from synlake.intake import read_rows
 from synlake.methods.reviews import draw_audit, flag_decisions, review_sheet, second_round
 from synlake.spread import held
 from synlake.stage import Control, Outcome, flagged_outcome
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "review-labels --decisions-file decisions.csv --audit-ratio 0.02"
 

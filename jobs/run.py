@@ -15,7 +15,7 @@ from synlake import cli, config, output, stage, tables
 from synlake.config import bad_name, option
 from synlake.jobs import PIPELINE
 from synlake.stage import Outcome, Report, Stage
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "run --images ~/pictures --votes answers.csv --release v1.0.0"
 

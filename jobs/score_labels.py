@@ -13,7 +13,7 @@ from synlake.config import option
 from synlake.errors import InputError, UsageError
 from synlake.intake import read_rows
 from synlake.methods.accuracy import score_labels
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "score-labels --truth truth.csv --item-column question --label-column truth"
 NEEDS_WAREHOUSE = True

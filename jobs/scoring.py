@@ -13,7 +13,7 @@ from synlake.errors import InputError
 from synlake.jobs import released
 from synlake.methods import withholding
 from synlake.methods.taxonomy import closure
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 
 def predictions_of(warehouse: Warehouse, release: str, model: str) -> DataFrame:

@@ -13,9 +13,9 @@ from synlake.errors import UsageError
 from synlake.methods.retrieval import found_by_search, queries_to_ask, share_of, to_searches
 from synlake.spread import held
 from synlake.stage import Control
-from synlake.tables import Warehouse
 from synlake.udfs.download import Limits
 from synlake.udfs.search import Search, search
+from synlake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from synlake.jobs.ingest_images import Config

@@ -21,7 +21,7 @@ from synlake.methods.selection import Rejection, Rules, Synset, choose, expected
 from synlake.methods.strategies import STRATEGIES, audit_sample, in_order
 from synlake.schemas import TABLES
 from synlake.stage import Outcome, flagged_outcome
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 from synlake.wordnet import Noun
 
 EXAMPLE = "select-synsets --roots n02084071 --min-depth 8 --n-synsets 20"

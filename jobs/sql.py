@@ -23,7 +23,7 @@ from pyspark.sql import DataFrame
 from synlake import output, views
 from synlake.config import option
 from synlake.errors import InputError, SynlakeError, UsageError
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = 'sql --format csv "SELECT split, count(*) AS n FROM release_images GROUP BY split"'
 #: Comments and quoted text: whatever stands in them is not looked at.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from synlake import tables
 from synlake.delta_log import DataFile
-from synlake.tables import Warehouse
 from synlake.udfs.image_store import Images
+from synlake.warehouse import Warehouse
 
 
 def store_images(warehouse: Warehouse, images: Images) -> None:

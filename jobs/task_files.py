@@ -12,8 +12,8 @@ from synlake.errors import UsageError
 from synlake.methods import task_export, task_pages
 from synlake.methods.hits import Page
 from synlake.spread import by_weight, wide_rows
-from synlake.tables import Warehouse
 from synlake.udfs.export_images import write_named
+from synlake.warehouse import Warehouse
 
 _ENDINGS = {"csv": ".csv", "jsonl": ".jsonl", "mturk": ".csv", "label-studio": ".json"}
 #: Tools that show the image themselves, and so have to know where it is.

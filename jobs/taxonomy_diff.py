@@ -16,7 +16,7 @@ from synlake import output, tables, taxonomy
 from synlake.config import option
 from synlake.errors import InputError, UsageError
 from synlake.methods.taxonomies import Entry, difference
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "taxonomy-diff --before wordnet --after mine.csv"
 COLUMNS = ("change", "synset_id", "before", "after")

@@ -16,7 +16,7 @@ from py4j.protocol import Py4JError
 from synlake import output, views
 from synlake.config import option
 from synlake.errors import EnvironmentFault
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "thrift --warehouse W --port 10000"
 NEEDS_WAREHOUSE = True

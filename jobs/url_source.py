@@ -26,10 +26,10 @@ from synlake.methods.retrieval import (
 from synlake.schemas import TABLES
 from synlake.spread import by_weight, held, wide_rows
 from synlake.stage import Control, Outcome, flagged_outcome
-from synlake.tables import Warehouse
 from synlake.udfs.download import Limits
 from synlake.udfs.engines import ENGINES
 from synlake.udfs.fetch import fetch, with_bodies
+from synlake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from synlake.jobs.ingest_images import Config

@@ -25,9 +25,9 @@ from synlake.errors import UsageError
 from synlake.methods.checksum import combine, content_checksum, row_hashes
 from synlake.methods.verification import byte_faults, row_faults, split_faults
 from synlake.schemas import TABLES
-from synlake.tables import Warehouse
 from synlake.udfs.decode import Limits, Wanted
 from synlake.udfs.fingerprint import fingerprint
+from synlake.warehouse import Warehouse
 
 EXAMPLE = "verify-release --release v1.0.0 --deep"
 NEEDS_WAREHOUSE = True

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from pyspark.sql import SparkSession
 
 from synlake.session import SHARE, open_session
-from synlake.tables import Warehouse, open_warehouse
+from synlake.warehouse import Warehouse, open_warehouse
 
 # Examples differ from run to run in CI too; a failing one prints the seed that repeats it.
 settings.register_profile(

@@ -14,7 +14,7 @@ from synlake.demo.planted import Planted
 from synlake.demo.pool import SYNSETS
 from synlake.jobs import PIPELINE
 from synlake.stage import Report
-from synlake.tables import Warehouse
+from synlake.warehouse import Warehouse
 
 RELEASE = "small"
 #: Tables that record runs; all others hold the dataset.

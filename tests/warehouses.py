@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from synlake.tables import Warehouse, open_warehouse
+from synlake.warehouse import Warehouse, open_warehouse
 
 
 def copied(warehouse: Warehouse, target: Path, *, without: Collection[str] = ()) -> Warehouse:

@@ -9,6 +9,7 @@ from rows import as_dicts, rows
 from synlake import contract, plain_files, tables
 from synlake.errors import ContractError, EnvironmentFault, InputError, WarehouseVersionError
 from synlake.schemas import TABLES
+from synlake.warehouse import Warehouse, open_warehouse
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -73,7 +74,7 @@ def test_a_missing_table_names_the_stage_that_writes_it(warehouse):
 
 def test_pins_hold_a_reader_to_a_version(spark, warehouse):
     tables.overwrite(warehouse, "queries", rows(spark, "queries", {"query": "a", "kind": "lemma"}))
-    pinned = tables.Warehouse(spark, warehouse.root, pins={"queries": tables.version(warehouse, "queries")})
+    pinned = Warehouse(spark, warehouse.root, pins={"queries": tables.version(warehouse, "queries")})
     tables.overwrite(warehouse, "queries", rows(spark, "queries", {"query": "b", "kind": "lemma"}))
     assert as_dicts(tables.read(pinned, "queries"))[0]["query"] == "a"
     assert as_dicts(tables.read(warehouse, "queries"))[0]["query"] == "b"
@@ -98,18 +99,18 @@ def test_a_strangers_delta_table_is_not_taken_for_ours(spark, warehouse):
 def test_a_warehouse_below_a_file_cannot_be_made(spark, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(EnvironmentFault, match="cannot be written"):
-        tables.open_warehouse(spark, str(tmp_path / "file" / "warehouse"))
+        open_warehouse(spark, str(tmp_path / "file" / "warehouse"))
 
 
 def test_a_folder_may_be_given_as_an_address(spark, tmp_path):
-    opened = tables.open_warehouse(spark, (tmp_path / "ware house").as_uri())
+    opened = open_warehouse(spark, (tmp_path / "ware house").as_uri())
     assert opened.root == str(tmp_path / "ware house")
 
 
 @pytest.mark.parametrize("name", ["a*", "run[1]", "{a}", "why?"])
 def test_a_folder_that_spark_takes_for_a_pattern_is_refused(spark, tmp_path, name):
     with pytest.raises(InputError, match="for a pattern"):
-        tables.open_warehouse(spark, str(tmp_path / name))
+        open_warehouse(spark, str(tmp_path / name))
     assert not (tmp_path / name).exists()
 
 
@@ -121,7 +122,7 @@ def test_export_writes_one_file_with_a_header(spark, tmp_path):
 
 
 def test_user_metadata_says_which_run_wrote_a_commit(spark, warehouse):
-    marked = tables.Warehouse(spark, warehouse.root, user_metadata={"run_id": "r1"})
+    marked = Warehouse(spark, warehouse.root, user_metadata={"run_id": "r1"})
     tables.overwrite(marked, "queries", rows(spark, "queries", {"query": "a", "kind": "lemma"}))
     newest = tables.commits(warehouse, "queries").orderBy("version", ascending=False).first()
     assert json.loads(newest["userMetadata"]) == {"run_id": "r1"}

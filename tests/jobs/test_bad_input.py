@@ -24,7 +24,7 @@ from synlake.jobs import (
 )
 from synlake.jobs.__main__ import main
 from synlake.stage import flagged_outcome
-from synlake.tables import open_warehouse
+from synlake.warehouse import open_warehouse
 
 
 def said(capsys, *argv):

@@ -14,7 +14,7 @@ from synlake.jobs import deduplicate_images as job
 from synlake.methods.deduplication import was_compared
 from synlake.schemas import reasons
 from synlake.stage import run_stage
-from synlake.tables import open_warehouse
+from synlake.warehouse import open_warehouse
 
 #: Hashes near to each other in every way: few bits, far apart, at both ends of the word.
 HASHES = st.sampled_from([0, 1, 3, 7, 15, 1 << 63, (1 << 63) | 1, 0xFF << 30, 0x7F << 30, 2**64 - 1])

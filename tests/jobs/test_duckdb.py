@@ -16,6 +16,7 @@ from synlake import duck, registry, tables, views
 from synlake.errors import InputError
 from synlake.jobs import import_release, sql
 from synlake.session import open_session
+from synlake.warehouse import open_warehouse
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra: pip install -e '.[duckdb]'")
 VARIABLES = {"release": "r1.0", "from": "r1.0", "to": "r2", "tau": "8", "image": "a"}
@@ -32,7 +33,7 @@ def png(colour):
 def filled(spark, tmp_path_factory):
     """A warehouse with two releases, some predictions' scores, and an image."""
     folder = tmp_path_factory.mktemp("duck")
-    warehouse = tables.open_warehouse(spark, str(folder / "day=1 o'clock"))
+    warehouse = open_warehouse(spark, str(folder / "day=1 o'clock"))
     listed = [("a", "n02110958", "test"), ("b", "n02110958", "train"), ("c", "n01440764", "val")]
     for release, some in (("r1.0", listed), ("r2", listed[1:])):
         with open(folder / "list.csv", "w", newline="") as stream:

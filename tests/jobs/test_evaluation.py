@@ -33,7 +33,7 @@ from synlake.methods.evaluation import (
 )
 from synlake.methods.share_interval import paired_difference, share_interval
 from synlake.methods.taxonomy import above
-from synlake.tables import Warehouse, open_warehouse
+from synlake.warehouse import Warehouse, open_warehouse
 
 AS_CSV = argparse.Namespace(format="csv")
 TREE = {

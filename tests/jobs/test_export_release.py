@@ -16,6 +16,7 @@ from synlake import tables
 from synlake.errors import InputError
 from synlake.jobs import export_release, exporting, import_release
 from synlake.udfs.export_images import prepared, resized
+from synlake.warehouse import open_warehouse
 
 AS_CSV = argparse.Namespace(format="csv")
 
@@ -28,7 +29,7 @@ def frozen(spark, tmp_path_factory):
         place = folder / ("val", "train")[i % 2] / ("cat", "dog", "eel")[i % 3]
         place.mkdir(parents=True, exist_ok=True)
         Image.radial_gradient("L").rotate(9 * i).resize((40 + i, 60)).save(place / f"{i}.png")
-    warehouse = tables.open_warehouse(spark, str(tmp_path_factory.mktemp("export") / "warehouse"))
+    warehouse = open_warehouse(spark, str(tmp_path_factory.mktemp("export") / "warehouse"))
     import_release.run(warehouse, import_release.Config(release="r1", input=str(folder)), AS_CSV)
     truth = {sha256(p.read_bytes()): (p.parts[-3], p.parts[-2]) for p in folder.rglob("*.png")}
     return warehouse, truth
@@ -113,7 +114,7 @@ def test_parquet_has_the_images_and_names_its_classes(frozen, tmp_path):
 
 
 def test_a_release_without_bytes_is_not_exported(spark, tmp_path):
-    warehouse = tables.open_warehouse(spark, str(tmp_path / "warehouse"))
+    warehouse = open_warehouse(spark, str(tmp_path / "warehouse"))
     (tmp_path / "list.csv").write_text("image_id,label\na,cat\n")
     source = str(tmp_path / "list.csv")
     import_release.run(warehouse, import_release.Config(release="r1", input=source), AS_CSV)

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from rows import as_dicts, rows
 
-from synlake import tables
+from synlake import table_files, tables
 from synlake.errors import InputError, UsageError
 from synlake.jobs import fingerprint_images as job
-from synlake.tables import open_warehouse
 from synlake.udfs.decode import Limits, Wanted
 from synlake.udfs.fingerprint import fingerprint_files
+from synlake.warehouse import Warehouse, open_warehouse
 
 
 def picture(grey):
@@ -44,13 +44,13 @@ def found(warehouse):
 
 def fresh_files(warehouse):
     known = tables.read(warehouse, "fingerprints").select("image_id")
-    return tables.files_with_new(warehouse, "image_bytes", known)
+    return table_files.files_with_new(warehouse, "image_bytes", known)
 
 
 def test_only_files_with_something_new_are_read_and_each_image_is_hashed_once(house):
     job.main(house, job.Config())
     store(house, c=picture(3))
-    fresh = tables.read_files(house, "image_bytes", fresh_files(house))
+    fresh = table_files.read_files(house, "image_bytes", fresh_files(house))
     assert [row["image_id"] for row in as_dicts(fresh)] == ["c"]
     job.main(house, job.Config())
     house.spark.sql(f"OPTIMIZE delta.`{tables.path(house, 'image_bytes')}`")  # one file of old and new images
@@ -69,7 +69,7 @@ def test_files_that_only_spark_can_read_hash_alike(spark, house, tmp_path, monke
     store(other, a=picture(1), b=picture(2), empty=b"")
     store(house, empty=b"")
     job.main(house, job.Config())
-    monkeypatch.setattr(tables.Warehouse, "is_remote", True)
+    monkeypatch.setattr(Warehouse, "is_remote", True)
     assert job.main(other, job.Config()).rejected == {"empty_file": 1}
     assert found(other) == found(house)
 

@@ -24,6 +24,7 @@ from synlake.jobs import (
     released,
     verify_release,
 )
+from synlake.warehouse import open_warehouse
 
 AS_CSV = argparse.Namespace(format="csv")
 
@@ -66,7 +67,7 @@ def labels_of(df):
 @pytest.fixture(scope="module")
 def frozen(spark, tmp_path_factory):
     """v1.0.0 of 12 images, v1.1.0 of those and 8 more, two of these in a holdout without labels."""
-    warehouse = tables.open_warehouse(spark, str(tmp_path_factory.mktemp("freeze") / "warehouse"))
+    warehouse = open_warehouse(spark, str(tmp_path_factory.mktemp("freeze") / "warehouse"))
     synsets = [
         {"selection_id": "default", "synset_id": s, "name": n, "parent_ids": up, "is_selected": bool(up),
          "reject_reason": None if up else "too_shallow"}
@@ -115,7 +116,7 @@ def test_labels_of_the_holdout_are_kept_apart_and_scores_are_right_all_the_same(
     (score,) = as_dicts(tables.read(frozen, "evaluations"))
     assert (score["split"], score["n_images"], score["top1"]) == ("holdout", 2, 0.5)
 
-    given_away = tables.open_warehouse(spark, str(tmp_path / "copy"))
+    given_away = open_warehouse(spark, str(tmp_path / "copy"))
     shutil.copytree(frozen.root, given_away.root, dirs_exist_ok=True)
     shutil.rmtree(Path(given_away.root, "release_withheld"))
     assert [f for f in verify_release.check(given_away, "v1.1.0", deep=False) if not f[1]] == []
@@ -159,13 +160,13 @@ def test_what_a_release_withholds_no_later_one_tells(spark, frozen, tmp_path):
         freeze(frozen, "v1.2.0", n_holdout=1)
     sizes = as_dicts(tables.read(frozen, "release_synsets").where("release = 'v1.1.0'"))
     assert [row["n_images"] for row in sizes] == [9, 9], "of 10, one is in the holdout"
-    empty = tables.open_warehouse(spark, str(tmp_path / "empty"))
+    empty = open_warehouse(spark, str(tmp_path / "empty"))
     with pytest.raises(InputError, match="there is no holdout"):
         freeze(empty, "v1.0.0", withhold_labels=True)
 
 
 def test_a_class_that_only_the_holdout_has_has_a_number(spark, tmp_path):
-    warehouse = tables.open_warehouse(spark, str(tmp_path / "mine"))
+    warehouse = open_warehouse(spark, str(tmp_path / "mine"))
     classes = [{"release": "r", "synset_id": s, "name": s, "n_images": n} for s, n in ((PUG, 0), (TENCH, 2))]
     tables.append(warehouse, "release_synsets", rows(spark, "release_synsets", *classes))
     row = {"release": "r", "counts": {"split:test": 2}}
@@ -207,7 +208,7 @@ def grow_drawn(spark, warehouse, names):
 @pytest.mark.slow
 def test_a_release_outlives_new_data_vacuum_and_another_configuration(spark, frozen, tmp_path):
     """Its rows are its own: nothing that happens to the tables it was made from can change it."""
-    warehouse = tables.open_warehouse(spark, str(tmp_path / "mine"))
+    warehouse = open_warehouse(spark, str(tmp_path / "mine"))
     tables.append(warehouse, "synsets", tables.read(frozen, "synsets"))
     grow_drawn(spark, warehouse, [f"{c}{i}" for c in "pt" for i in range(4)])
     freeze(warehouse, "v1.0.0")

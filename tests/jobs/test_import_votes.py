@@ -16,8 +16,8 @@ from rows import as_dicts, rows
 from synlake import tables
 from synlake.errors import InputError
 from synlake.jobs import import_votes
-from synlake.tables import open_warehouse
 from synlake.udfs.json_elements import elements
+from synlake.warehouse import open_warehouse
 
 PLANNED = dt.datetime(2020, 1, 8, 12, tzinfo=dt.timezone.utc)
 YES_OR_NO = [("yes", "yes", None), ("no", "no", None)]

@@ -18,7 +18,7 @@ from synlake.demo.pool import write_pool
 from synlake.errors import ConflictError, InputError
 from synlake.jobs import PIPELINE, STAGES, freeze_release
 from synlake.jobs import sql as sql_job
-from synlake.tables import open_warehouse
+from synlake.warehouse import open_warehouse
 
 
 @pytest.fixture(scope="module")

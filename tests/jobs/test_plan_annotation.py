@@ -16,7 +16,7 @@ from synlake import tables
 from synlake.errors import InputError, UsageError
 from synlake.jobs import import_votes, plan_annotation, task_files
 from synlake.methods.hierarchy import hypernym_distance, steps_up
-from synlake.tables import open_warehouse
+from synlake.warehouse import open_warehouse
 
 #: Two dogs, a fox near them, a cat further off, and two things at the other end of the tree.
 PARENTS = {

@@ -14,6 +14,7 @@ from rows import NOON, rows
 from synlake import registry, tables
 from synlake.errors import InputError
 from synlake.jobs import freezing, import_release, report_release
+from synlake.warehouse import open_warehouse
 
 AS_CSV = argparse.Namespace(format="csv")
 PUG, CAT = "n02110958", "n02123045"
@@ -32,7 +33,7 @@ def write(warehouse, table, *given):
 @pytest.fixture(scope="module")
 def frozen(spark, tmp_path_factory):
     """A warehouse as the pipeline leaves it, four images in two classes; release r1 of three of them."""
-    warehouse = tables.open_warehouse(spark, str(tmp_path_factory.mktemp("report") / "warehouse"))
+    warehouse = open_warehouse(spark, str(tmp_path_factory.mktemp("report") / "warehouse"))
     ids = ["a", "b", "c", "d"]
     stored = [{"image_id": i, "size_bytes": len(picture(k)), "bytes": picture(k)} for k, i in enumerate(ids)]
     tables.append_unstaged(warehouse, "image_bytes", rows(spark, "image_bytes", *stored))

@@ -18,6 +18,7 @@ from synlake.errors import ConflictError
 from synlake.jobs import deprecate_release, diff_releases, freezing, import_release, verify_release
 from synlake.methods import versions
 from synlake.methods.release_diff import changes_by_class, diff_images
+from synlake.warehouse import open_warehouse
 
 AS_CSV = argparse.Namespace(format="csv", releases=[])
 
@@ -38,7 +39,7 @@ def frozen(spark, tmp_path_factory):
     for i, place in enumerate(("train/cat", "train/dog", "val/dog")):
         (folder / place).mkdir(parents=True)
         Image.radial_gradient("L").rotate(30 * i).save(folder / place / "x.png")
-    warehouse = tables.open_warehouse(spark, str(tmp_path_factory.mktemp("frozen") / "warehouse"))
+    warehouse = open_warehouse(spark, str(tmp_path_factory.mktemp("frozen") / "warehouse"))
     freeze_folder(warehouse, folder)
     return warehouse, folder
 
@@ -46,7 +47,7 @@ def frozen(spark, tmp_path_factory):
 @pytest.fixture
 def mine(spark, frozen, tmp_path):
     shutil.copytree(frozen[0].root, tmp_path / "copy")
-    return tables.open_warehouse(spark, str(tmp_path / "copy"))
+    return open_warehouse(spark, str(tmp_path / "copy"))
 
 
 def test_a_folder_becomes_a_release_with_the_hash_of_its_bytes(frozen):

@@ -12,6 +12,7 @@ from synlake.delta_log import DataFile
 from synlake.jobs.storing import store_images
 from synlake.udfs.files import batch_of
 from synlake.udfs.image_store import IMAGE_BYTES, Images, write_files
+from synlake.warehouse import Warehouse
 
 ROWS = [(f"{i:064x}", 3000 + i, bytes([i % 256]) * (3000 + i)) for i in range(50)]
 
@@ -32,7 +33,7 @@ def stored(warehouse):
 
 
 def test_files_that_tasks_write_hold_the_rows_that_spark_would_write(spark, warehouse, images):
-    marked = tables.Warehouse(spark, warehouse.root, user_metadata={"run_id": "r1"})
+    marked = Warehouse(spark, warehouse.root, user_metadata={"run_id": "r1"})
     store_images(marked, images)
     assert [(i, n, bytes(b)) for i, n, b in stored(warehouse)] == ROWS
     assert stored(warehouse) == sorted(tuple(row) for row in images.as_rows().collect())
