@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from synlake import tables
+from synlake import table_files
 from synlake.errors import InputError
 from synlake.jobs import export_release, exporting, import_release
 from synlake.udfs.export_images import prepared, resized
@@ -74,7 +74,9 @@ def test_shards_hold_the_same_images_and_the_same_bytes_each_time(frozen, tmp_pa
                 assert ("cat", "dog", "eel")[number] == about["label"]
                 assert path.name.startswith(about["split"])
     assert found == frozen[1]
-    monkeypatch.setattr(tables, "locate", lambda *_: None)  # as in an object store: bytes come through Spark
+    monkeypatch.setattr(
+        table_files, "locate", lambda *_: None
+    )  # as in an object store: bytes come through Spark
     again = export(frozen, tmp_path / "b", "webdataset", shard_bytes=1 << 16)
     assert shards_of(again) == shards_of(tmp_path / "a"), "both ways of writing give the same bytes"
 
