@@ -100,9 +100,15 @@ class Isolated(Generic[V, R]):
         # Spark's worker may have its own ideas about signals: here an alarm ends the process.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         results: list[R] = []
+
+        def send() -> None:
+            n_worked[0] = 0
+            sender.send(results)
+            results.clear()
+
         for value in _until_fault(values):
             if isinstance(value, _Fault):
-                sender.send(results)
+                send()
                 sender.send(value)
                 return
             signal.setitimer(signal.ITIMER_REAL, self.seconds)
@@ -110,10 +116,8 @@ class Isolated(Generic[V, R]):
             signal.setitimer(signal.ITIMER_REAL, 0)
             n_worked[0] = len(results)
             if len(results) == SENT_TOGETHER:
-                n_worked[0] = 0
-                sender.send(results)
-                results.clear()
-        sender.send(results)
+                send()
+        send()
         sender.send(None)
 
 

@@ -1,4 +1,4 @@
-"""The 32×32 grey thumbnail that pHash is made from, as Pillow's ``resize`` makes it, in a quarter of the time.
+"""The 32×32 grey thumbnail that pHash is made from, as Pillow's ``resize`` makes it, in about half the time.
 
 Pillow reduces with fixed-point weights, pixel by pixel: ``(Σ weight · pixel + 2²¹) >> 22`` along rows, then along
 columns (Resample.c). Here a matrix product in single precision has the same sums but for a known error; the few
