@@ -51,8 +51,7 @@ def fingerprint(images: DataFrame, limits: Limits, wanted: Wanted) -> DataFrame:
     def fingerprint_bytes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for together in _gathered(batches):
             ids = together.column("image_id").to_pylist()
-            images = list(zip(ids, together.column("bytes"), strict=True))
-            yield from _fingerprinted(images, limits, wanted)
+            yield from _fingerprinted(list(zip(ids, together.column("bytes"), strict=True)), limits, wanted)
 
     return images.select("image_id", "bytes").mapInArrow(fingerprint_bytes, _ROWS)
 

@@ -19,7 +19,7 @@ Doubles = npt.NDArray[np.float64]
 
 #: Side of the square that imagehash's pHash reduces an image to: hash_size × highfreq_factor.
 THUMBNAIL_PX = 32
-#: Sides above this go to Pillow: such images are few, and kernels are kept (20 MB of those around 500 pixels).
+#: Sides above this go to Pillow: such images are few, and kernels are kept (at most 70 MB, 20 around 500 pixels).
 _MAX_SIDE_PX, _KEPT_KERNELS = 2048, 512
 _LANCZOS_SUPPORT = 3.0
 _PRECISION_BITS = 22
