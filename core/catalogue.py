@@ -6,6 +6,7 @@ from typing import Any
 
 from synlake import tables
 from synlake.errors import ConflictError
+from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
 from synlake.warehouse import Warehouse
 
@@ -18,7 +19,7 @@ def name_table(warehouse: Warehouse, table: str) -> None:
     spark = warehouse.spark
     spark.catalog.dropTempView(table)
     if not tables.exists(warehouse, table):
-        spark.createDataFrame([], TABLES[table].schema).createOrReplaceTempView(table)
+        local_rows(spark, [], TABLES[table].schema).createOrReplaceTempView(table)
         return
     tables.check_layout(warehouse, table)
     found, wanted = _catalogued(warehouse, table), tables.path(warehouse, table)

@@ -69,6 +69,17 @@ def few_rows(spark: SparkSession) -> Iterator[None]:
 
 
 @contextmanager
+def joined_in_place(spark: SparkSession) -> Iterator[None]:
+    """Rows that lie together by some of the columns of a join, as after another join, stay there for it.
+
+    For columns whose values have few rows each, such as ``image_id``: they decide what a task gets. Elsewhere Spark is
+    right to spread rows by all columns of the join.
+    """
+    with _settings(spark, {"spark.sql.requireAllClusterKeysForCoPartition": "false"}):
+        yield
+
+
+@contextmanager
 def _settings(spark: SparkSession, wanted: Mapping[str, str]) -> Iterator[None]:
     before = {name: spark.conf.get(name) or "" for name in wanted}
     try:

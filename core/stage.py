@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from synlake import __version__, config, output, progress, tables
 from synlake.errors import ContractError
+from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
 from synlake.warehouse import Warehouse
 
@@ -226,7 +227,7 @@ def _record(
     )
     # A fresh run_id makes their keys new: the check would be Spark jobs that cannot fail.
     for name, rows in (("stage_metrics", metrics), ("stage_runs", [run])):
-        records = warehouse.spark.createDataFrame(rows, TABLES[name].schema).coalesce(1)
+        records = local_rows(warehouse.spark, rows, TABLES[name].schema).coalesce(1)
         tables.append_unstaged(warehouse, name, records)
 
 

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from synlake import contract, delta_log
 from synlake.errors import InputError, WarehouseVersionError
+from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
 from synlake.schemas.table import Table
 from synlake.spread import held
@@ -64,7 +65,7 @@ def read(warehouse: Warehouse, table: str) -> DataFrame:
 def read_or_empty(warehouse: Warehouse, table: str) -> DataFrame:
     """A table, or no rows of its schema where it has not been written yet."""
     if not exists(warehouse, table) or warehouse.pins.get(table) == -1:
-        return warehouse.spark.createDataFrame([], TABLES[table].schema)
+        return local_rows(warehouse.spark, [], TABLES[table].schema)
     return read(warehouse, table)
 
 

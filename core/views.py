@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from pyspark.sql import functions as F
-
 from synlake import catalogue, tables
 from synlake.registry import schema_name
 from synlake.schemas import TABLES
+from synlake.spread import few_rows
 from synlake.udfs.sql_functions import HAMMING, is_a_in, phash_of
 from synlake.warehouse import Warehouse
 
@@ -89,5 +88,6 @@ def register_functions(warehouse: Warehouse, text: str | None = None) -> None:
 
 def releases(warehouse: Warehouse) -> list[str]:
     """The names of the releases, oldest first."""
-    rows = tables.read_or_empty(warehouse, "releases").orderBy(F.col("frozen_at"), "release").collect()
-    return [row["release"] for row in rows]
+    with few_rows(warehouse.spark):
+        rows = tables.read_or_empty(warehouse, "releases").select("frozen_at", "release").collect()
+    return [row["release"] for row in sorted(rows)]

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from synlake import tables
 from synlake.config import option
 from synlake.jobs.counted_votes import Bars, counted, known_answers
+from synlake.local_rows import local_rows
 from synlake.methods import worker_quality
 from synlake.methods.aggregation import METHODS, Aggregate, Rule, aggregated
 from synlake.methods.escalation import escalation_reason, second_opinion, with_difficult_synsets
@@ -147,7 +148,7 @@ def _write_labels(warehouse: Warehouse, labels: DataFrame, settings: Config) -> 
 
 def _workers(workers: DataFrame, votes: DataFrame, labels: DataFrame, found: Aggregate) -> DataFrame:
     rows = worker_quality.model_rows(found.workers, found.labels, found.confusion)
-    modelled = labels.sparkSession.createDataFrame(rows, worker_quality.MODEL_SCHEMA)
+    modelled = local_rows(labels.sparkSession, rows, worker_quality.MODEL_SCHEMA)
     full = worker_quality.with_agreement(workers, votes, labels).join(modelled, on="worker_id", how="left")
     return full.select(*TABLES["workers"].schema.names)
 

@@ -20,6 +20,7 @@ from synlake.config import option
 from synlake.errors import InputError
 from synlake.jobs import select_synsets
 from synlake.jobs.select_synsets import PHYSICAL, considered
+from synlake.local_rows import local_rows
 from synlake.methods.hierarchy import children_of, nearest_root
 from synlake.methods.objective import Scores, Weights, score, stability
 from synlake.methods.plots import bar_chart
@@ -144,7 +145,7 @@ def _store(warehouse: Warehouse, settings: Config, results: Mapping[str, Result]
         for seed, one in scores.items():
             row = {**common, **asdict(one), "strategy": strategy, "seed": seed, "stability": stable}
             rows.append(tuple(row[name] for name in schema.names))
-    tables.append(warehouse, "strategy_scores", warehouse.spark.createDataFrame(rows, schema))
+    tables.append(warehouse, "strategy_scores", local_rows(warehouse.spark, rows, schema))
 
 
 def _plot(path: str, rows: list[tuple[object, ...]]) -> None:

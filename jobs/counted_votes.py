@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from synlake.errors import InputError, UsageError
 from synlake.jobs.gold_file import read_gold
+from synlake.local_rows import local_rows
 from synlake.methods import worker_quality
 from synlake.methods.aggregation import Rule, aggregated
 from synlake.spread import held
@@ -102,7 +103,7 @@ def _with_spammers(
             found.workers, found.confusion, min_score=bars.min_spammer_score, min_votes=bars.min_judged
         )
     rows = [(name, "spammer") for name in names]
-    found_out = workers.sparkSession.createDataFrame(rows, "worker_id string, found_out string")
+    found_out = local_rows(workers.sparkSession, rows, "worker_id string, found_out string")
     joined = workers.join(found_out, on="worker_id", how="left")
     return joined.withColumn("exclusion_reason", F.coalesce("exclusion_reason", "found_out")).drop(
         "found_out"

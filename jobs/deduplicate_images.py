@@ -18,6 +18,7 @@ from synlake.config import bad_name, option
 from synlake.errors import InputError, UsageError
 from synlake.jobs import released
 from synlake.jobs.duplicates import Found, find
+from synlake.local_rows import local_rows
 from synlake.methods import hash_graph
 from synlake.methods.deduplication import (
     OTHERS,
@@ -197,7 +198,7 @@ def _check_modes(others: DataFrame, prints: DataFrame, against: str) -> None:
 
 def _write_pairs(warehouse: Warehouse, found: Found, settings: Config) -> tuple[Control, tuple[str, ...]]:
     """Write ``duplicate_pairs``, unless a crowd of equal hashes would make it too long."""
-    empty = warehouse.spark.createDataFrame([], TABLES["duplicate_pairs"].schema)
+    empty = local_rows(warehouse.spark, [], TABLES["duplicate_pairs"].schema)
     if found.hash_pairs is None or found.nodes is None:
         tables.overwrite_unstaged(warehouse, "duplicate_pairs", empty)
         return Control("n_duplicate_pairs", 0), ()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from synlake import output, registry, tables
 from synlake.config import bad_name, moment, option
 from synlake.errors import UsageError
+from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
 from synlake.warehouse import Warehouse
 
@@ -34,6 +35,6 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         registry.row_of(warehouse, release)
     schema = TABLES["release_notices"].schema
     row = (settings.release, moment(settings.as_of), settings.reason, settings.use_instead)
-    tables.append(warehouse, "release_notices", warehouse.spark.createDataFrame([row], schema))
+    tables.append(warehouse, "release_notices", local_rows(warehouse.spark, [row], schema))
     output.emit(schema.names, [row], arguments.format)
     return 0

@@ -15,6 +15,7 @@ from synlake import registry, tables
 from synlake.config import moment
 from synlake.errors import InputError, UsageError
 from synlake.jobs import freezing, released
+from synlake.local_rows import local_rows
 from synlake.methods import versions
 from synlake.methods.release_diff import diff_images
 from synlake.methods.withholding import SPLIT, images_per_class
@@ -140,7 +141,7 @@ def _withdrawn(warehouse: Warehouse, images: DataFrame, path: str | None) -> Dat
             f"--withdraw {path}: wanted image ids in UTF-8, one a line, got other bytes ({error})\n"
             "  next: save the file as UTF-8"
         ) from None
-    given = warehouse.spark.createDataFrame([(line,) for line in sorted(set(lines))], "image_id string")
+    given = local_rows(warehouse.spark, [(line,) for line in sorted(set(lines))], "image_id string")
     unknown = given.join(images.select("image_id"), on="image_id", how="left_anti")
     sample = [row["image_id"] for row in unknown.orderBy("image_id").limit(3).collect()]
     if sample:

@@ -17,6 +17,7 @@ from synlake import output, registry, tables
 from synlake.config import bad_name, moment, option
 from synlake.errors import InputError, UsageError
 from synlake.jobs import scoring
+from synlake.local_rows import local_rows
 from synlake.methods.checksum import content_checksum
 from synlake.methods.evaluation import (
     by_class,
@@ -110,7 +111,7 @@ def _by_hierarchy(pairs: DataFrame, above: DataFrame, hierarchy: DataFrame, n_im
 def _write(warehouse: Warehouse, settings: Config, row: dict[str, Any], classes: DataFrame) -> None:
     where = f"release = '{settings.release}' AND model = '{settings.model}'"
     schema = TABLES["evaluations"].schema
-    one = warehouse.spark.createDataFrame([tuple(row[name] for name in schema.names)], schema)
+    one = local_rows(warehouse.spark, [tuple(row[name] for name in schema.names)], schema)
     named = classes.withColumns({"release": F.lit(settings.release), "model": F.lit(settings.model)})
     tables.overwrite(warehouse, "class_evaluations", named, where=where)
     tables.overwrite(warehouse, "evaluations", one, where=where)

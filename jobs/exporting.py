@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from synlake import table_files, tables
 from synlake.errors import InputError
+from synlake.local_rows import local_rows
 from synlake.methods.export_plan import with_shards
 from synlake.spread import by_weight, held
 from synlake.udfs.export_images import WRITTEN, write_folders, write_shards
@@ -61,7 +62,7 @@ def write(
         spread = by_weight(images, "size_bytes", "image_id").join(stored, on="image_id")
         return write_folders(spread, root=root, shorter_px=settings.resize, max_bytes=settings.max_bytes)
     plan = with_shards(images, shard_bytes=settings.shard_bytes, ending=ENDINGS[settings.layout])
-    there = warehouse.spark.createDataFrame(finished(root, records_dir), WRITTEN)
+    there = local_rows(warehouse.spark, finished(root, records_dir), WRITTEN)
     left = plan.join(F.broadcast(there.select(F.col("path").alias("shard"))), on="shard", how="left_anti")
     is_placed = settings.layout == "webdataset" and not settings.resize and not settings.max_bytes
     located = table_files.locate(warehouse, "image_bytes") if is_placed else None

@@ -13,6 +13,7 @@ from synlake import synset_files, tables
 from synlake.config import moment
 from synlake.errors import InputError
 from synlake.jobs.storing import store_images
+from synlake.local_rows import local_rows
 from synlake.methods.ingestion import (
     files_to_store,
     flag_files,
@@ -63,7 +64,7 @@ def _listed(warehouse: Warehouse, settings: Config, synsets: DataFrame) -> DataF
         return find_files(spark, given, settings.name)
     wanted = Wanted(settings.source, settings.image_column, settings.synset_column)
     members = find_members(spark, given, settings.name, wanted)
-    own = spark.createDataFrame(synset_files.labels(settings.labels_file), "label string, synset_id string")
+    own = local_rows(spark, synset_files.labels(settings.labels_file), "label string, synset_id string")
     return with_meanings(members, label_meanings(synsets, own))
 
 

@@ -8,7 +8,8 @@ The checksum is the same for the same images, labels and splits on any machine.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -24,7 +25,7 @@ from synlake.methods.audit import audit_table, audited
 from synlake.methods.release import decided_labels, judge_pool
 from synlake.methods.withholding import SPLIT, images_per_class
 from synlake.schemas import TABLES
-from synlake.spread import held
+from synlake.spread import held, joined_in_place
 from synlake.stage import Outcome, flagged_outcome, last_configs
 from synlake.warehouse import Warehouse
 
@@ -92,10 +93,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         return deriving.derive(warehouse, settings)
     _check_holdout(replace(warehouse, pins={}), settings)
     _check_audit(warehouse, settings)
-    decided = decided_labels(tables.read(warehouse, "labels"), tables.read_or_empty(warehouse, "reviews"))
-    prints = tables.read(warehouse, "fingerprints").select("image_id", *placing.PRINTS)
-    judged_pool = judge_pool(tables.read(warehouse, "pool"), decided).join(prints, on="image_id", how="left")
-    with held(judged_pool) as judged:
+    with _judged(warehouse) as judged:
         outcome = flagged_outcome(judged, "left_out")
         if not outcome.rows_kept:
             raise InputError(
@@ -117,6 +115,17 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
             checksum = freezing.freeze(warehouse, mine, rows, origin)
     note = f"release {settings.release} is frozen, content_checksum {checksum}"
     return replace(outcome, controls=(*outcome.controls, *scores), notes=(note,))
+
+
+@contextmanager
+def _judged(warehouse: Warehouse) -> Iterator[DataFrame]:
+    """Every row of the pool with what was decided on it and its fingerprint, held on disk."""
+    decided = decided_labels(tables.read(warehouse, "labels"), tables.read_or_empty(warehouse, "reviews"))
+    prints = tables.read(warehouse, "fingerprints").select("image_id", *placing.PRINTS)
+    with ExitStack() as stack:
+        with joined_in_place(warehouse.spark):
+            judged = stack.enter_context(held(judge_pool(tables.read(warehouse, "pool"), prints, decided)))
+        yield judged
 
 
 def _resumed(warehouse: Warehouse, row: Mapping[str, Any]) -> Outcome:

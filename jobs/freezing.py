@@ -14,6 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from synlake import __version__, manifest, plain_files, registry, tables, textfiles
+from synlake.local_rows import local_rows
 from synlake.methods.checksum import combine, content_checksum, row_hashes, table_checksums
 from synlake.methods.taxonomy import above
 from synlake.methods.withholding import published, withheld
@@ -57,7 +58,7 @@ def freeze(
     row, by_class = _registry_row(now, warehouse, mine, origin)
     schema = TABLES["releases"].schema
     values = [tuple(row[name] for name in schema.names)]
-    registry.register(warehouse, mine, warehouse.spark.createDataFrame(values, schema))
+    registry.register(warehouse, mine, local_rows(warehouse.spark, values, schema))
     _write_manifest(now, row, by_class)
     return str(row["content_checksum"])
 
@@ -102,7 +103,7 @@ def hierarchy_of(
         (release, n.synset_id, nouns[n.synset_id][0], list(n.parent_ids), n.is_class, n.depth, n.height)
         for n in nodes
     ]
-    return warehouse.spark.createDataFrame(values, TABLES["release_hierarchy"].schema)
+    return local_rows(warehouse.spark, values, TABLES["release_hierarchy"].schema)
 
 
 def _registry_row(

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from synlake.errors import InputError, UsageError
 from synlake.intake import json_pairs, read_rows
+from synlake.local_rows import local_rows
 from synlake.methods.predictions import from_lists, parsed
 
 
@@ -89,7 +90,7 @@ def read_classes(path: str) -> list[str]:
 
 def with_class_names(guesses: DataFrame, classes: list[str]) -> DataFrame:
     """``guesses`` whose labels are class numbers, by name; other labels stay, numbers of no class are malformed."""
-    names = guesses.sparkSession.createDataFrame(list(enumerate(classes)), "number int, name string")
+    names = local_rows(guesses.sparkSession, list(enumerate(classes)), "number int, name string")
     joined = guesses.withColumn("number", F.col("label").try_cast("int")).join(
         F.broadcast(names), on="number", how="left"
     )

@@ -17,6 +17,7 @@ from synlake.config import bad_name, option
 from synlake.errors import InputError, UsageError
 from synlake.jobs import released
 from synlake.jobs.guesses import read_classes, read_guesses, with_class_names
+from synlake.local_rows import local_rows
 from synlake.methods.predictions import faults_in
 from synlake.schemas import TABLES
 from synlake.schemas.release_images import SPLITS
@@ -112,7 +113,7 @@ def _covered_split(images: DataFrame, guessed: DataFrame) -> str:
 
 def _check_labels(guesses: DataFrame, labels: list[str], settings: Config) -> None:
     """A model may know more classes than the release has, but one that knows none of them speaks of others."""
-    known = guesses.sparkSession.createDataFrame([(label,) for label in labels], "label string")
+    known = local_rows(guesses.sparkSession, [(label,) for label in labels], "label string")
     guessed = guesses.select("label").distinct()
     unknown = guessed.join(F.broadcast(known), on="label", how="left_anti").orderBy("label")
     n, n_unknown = guessed.count(), unknown.count()

@@ -22,6 +22,7 @@ from synlake.errors import InputError, UsageError
 from synlake.intake import read_json_pairs, read_rows
 from synlake.jobs import freezing
 from synlake.jobs.storing import store_images
+from synlake.local_rows import local_rows
 from synlake.methods.ingestion import files_to_store
 from synlake.methods.release_import import faults_in, folder_rows, normalised, release_rows
 from synlake.schemas import TABLES
@@ -158,6 +159,6 @@ def _rows(warehouse: Warehouse, listed: DataFrame, release: str) -> dict[str, Da
     ]
     return {
         "release_images": release_rows(listed, release),
-        "release_synsets": warehouse.spark.createDataFrame(synsets, TABLES["release_synsets"].schema),
+        "release_synsets": local_rows(warehouse.spark, synsets, TABLES["release_synsets"].schema),
         "release_hierarchy": freezing.hierarchy_of(warehouse, release, hierarchy, sorted(counts)),
     }

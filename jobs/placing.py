@@ -18,6 +18,7 @@ from synlake.methods.near_groups import (
     near_pairs_of,
     near_secret,
     repeated_edges,
+    rows_to_group,
     with_groups,
 )
 from synlake.methods.splits import SECRET, assign_splits, fixed_splits, shared_groups, with_fixed
@@ -45,12 +46,16 @@ def placed(
     secret = None if earlier is None else earlier.where(F.col("split").isin(*SECRET)).select("phash", "split")
     is_apart = secret is None and _is_apart(configs.get("deduplicate-images"), settings.tau)
     with ExitStack() as stack:
-        pairs, edges = None, duplicate_edges(taken).unionByName(repeated_edges(taken))
-        if settings.tau and not is_apart:
+        pairs = None
+        if is_apart or not settings.tau:
+            edges = duplicate_edges(taken).unionByName(repeated_edges(taken))
+        else:
             pairs = stack.enter_context(held(_near(taken, secret, settings.tau, n_images)))
             hashes = stack.enter_context(held(hashes_to_group(taken, pairs)))
             hashes.count()  # mostly few: a join with rows whose size Spark knows need not shuffle the others
-            edges = edges_of(taken, pairs, hashes)
+            rows = stack.enter_context(held(rows_to_group(taken, hashes)))
+            rows.count()  # few of them as well
+            edges = edges_of(rows, pairs)
         edges = stack.enter_context(held(edges))
         grouped = with_groups(taken, edges, n_edges=edges.count())
         fixed = None
@@ -71,8 +76,8 @@ def placed(
             seed=settings.seed,
         )
         columns = {"release": F.lit(settings.release), "label": F.col("synset_id")}
-        rows = split.withColumns(columns).select(*TABLES["release_images"].schema.names)
-        yield stack.enter_context(held(rows))
+        images = split.withColumns(columns).select(*TABLES["release_images"].schema.names)
+        yield stack.enter_context(held(images))
 
 
 def _near(images: DataFrame, secret: DataFrame | None, tau: int, n_images: int) -> DataFrame:

@@ -6,7 +6,6 @@ No export says which tasks are controls, or what is expected.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
@@ -18,6 +17,7 @@ from synlake.config import bad_name, moment, option
 from synlake.errors import InputError
 from synlake.jobs import task_files
 from synlake.jobs.gold_file import read_gold
+from synlake.local_rows import local_rows
 from synlake.methods import task_export
 from synlake.methods.annotation import ask, first_planned, plan_tasks
 from synlake.methods.hierarchy import steps_up
@@ -188,9 +188,11 @@ def _synsets(warehouse: Warehouse, kept: DataFrame, settings: Config) -> tuple[D
     asked = wordings(found, question_type=settings.question, n_options=settings.n_options)
     fields = TABLES["tasks"].schema
     names = ("synset_id", "question", "words", "gloss", "options")
-    wording = _rows(warehouse, asked, StructType([fields[name] for name in names]))
-    up = _rows(
-        warehouse, [(one.synset_id, dict(one.up)) for one in found], "synset_id string, up map<string,int>"
+    wording = local_rows(warehouse.spark, asked, StructType([fields[name] for name in names]))
+    up = local_rows(
+        warehouse.spark,
+        [(one.synset_id, dict(one.up)) for one in found],
+        "synset_id string, up map<string,int>",
     )
     return wording, up
 
@@ -208,13 +210,9 @@ def _check_selection(warehouse: Warehouse, missing: DataFrame, selection_id: str
         )
 
 
-def _rows(warehouse: Warehouse, rows: Iterable[tuple[object, ...]], schema: StructType | str) -> DataFrame:
-    return warehouse.spark.createDataFrame([tuple(row) for row in rows], schema)
-
-
 def _known(warehouse: Warehouse, settings: Config) -> tuple[DataFrame, tuple[str, ...]]:
     """``image_id, synset_id, is_positive`` of the gold file, which wins, and of a release; and notes for people."""
-    known = warehouse.spark.createDataFrame([], "image_id string, synset_id string, is_positive boolean")
+    known = local_rows(warehouse.spark, [], "image_id string, synset_id string, is_positive boolean")
     key = ["image_id", "synset_id"]
     notes: tuple[str, ...] = ()
     if settings.gold_file:

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from synlake import tables
+from synlake.local_rows import local_rows
 from synlake.methods.mosaic_plan import MosaicPlan, plan_mosaics
 from synlake.methods.release_report import sample_of_classes
 from synlake.spread import wide_rows
@@ -51,7 +52,7 @@ def pair_pictures(warehouse: Warehouse, pairs: Sequence[Mapping[str, Any]]) -> M
     ]
     if not rows:
         return {}
-    chosen = warehouse.spark.createDataFrame(rows, "strip_id string, turn int, image_id string")
+    chosen = local_rows(warehouse.spark, rows, "strip_id string, turn int, image_id string")
     made = _made(warehouse, chosen, MosaicPlan(2, PAIR_PX, PAIR_BYTES))
     return {key: picture for key, picture in made.items() if picture.n_tiles == 2}
 

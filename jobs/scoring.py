@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from synlake import registry, tables
 from synlake.errors import InputError
 from synlake.jobs import released
+from synlake.local_rows import local_rows
 from synlake.methods import withholding
 from synlake.methods.taxonomy import closure
 from synlake.warehouse import Warehouse
@@ -46,7 +47,7 @@ def closure_of(hierarchy: DataFrame) -> DataFrame:
     rows = hierarchy.select("synset_id", "parent_ids", "is_class").collect()
     parents = {row["synset_id"]: row["parent_ids"] for row in rows}
     pairs = closure(parents, [row["synset_id"] for row in rows if row["is_class"]])
-    df = hierarchy.sparkSession.createDataFrame(pairs, "synset_id string, ancestor_id string")
+    df = local_rows(hierarchy.sparkSession, pairs, "synset_id string, ancestor_id string")
     nodes = hierarchy.select(F.col("synset_id").alias("ancestor_id"), "height", "depth")
     return df.join(F.broadcast(nodes), on="ancestor_id")
 

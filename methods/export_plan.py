@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from synlake.local_rows import local_rows
+
 
 def with_class_index(images: DataFrame, labels: Sequence[str]) -> DataFrame:
     """Add ``class_index``: the place of ``label`` among ``labels``, from 0; null where the label is withheld.
@@ -14,7 +16,7 @@ def with_class_index(images: DataFrame, labels: Sequence[str]) -> DataFrame:
     In id order that is how torchvision's ImageFolder and ILSVRC number classes.
     """
     pairs = [(label, index) for index, label in enumerate(labels)]
-    numbered = images.sparkSession.createDataFrame(pairs, "label string, class_index int")
+    numbered = local_rows(images.sparkSession, pairs, "label string, class_index int")
     return images.join(F.broadcast(numbered), on="label", how="left")
 
 

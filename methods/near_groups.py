@@ -40,24 +40,33 @@ def hashes_to_group(images: DataFrame, pairs: DataFrame) -> DataFrame:
     return shared.unionByName(near[0]).unionByName(near[1]).distinct()
 
 
-def edges_of(images: DataFrame, pairs: DataFrame, hashes: DataFrame) -> DataFrame:
-    """``id_l, id_r``: images of ``images`` (``image_id, phash, duplicate_of``) that belong into one group.
+def rows_to_group(images: DataFrame, hashes: DataFrame) -> DataFrame:
+    """``image_id, phash, duplicate_of, is_near`` of the rows of ``images`` that may be in an edge: mostly few.
+
+    Those whose hash is one of ``hashes`` (:func:`hashes_to_group`), that is ``is_near``, restored duplicates, and
+    images without a hash.
+    """
+    rows = images.select("image_id", "phash", "duplicate_of")
+    marked = rows.join(hashes.withColumn("is_near", F.lit(True)), on="phash", how="left")
+    return marked.where("is_near OR duplicate_of IS NOT NULL OR phash IS NULL")
+
+
+def edges_of(rows: DataFrame, pairs: DataFrame) -> DataFrame:
+    """``id_l, id_r``: images that belong into one group. ``rows`` are those of :func:`rows_to_group`.
 
     Those with one hash, those with near hashes (``pairs``), a restored duplicate with what it duplicates, and an
-    image of several classes with itself. ``hashes`` are those of :func:`hashes_to_group`; a caller who holds them
-    keeps other images out of every join.
+    image of several classes with itself. ``rows`` are read several times: the caller holds them.
     """
-    rows = images.select("image_id", "phash").join(hashes, on="phash")
-    firsts = rows.groupBy("phash").agg(F.min("image_id").alias("first"))
-    same = rows.join(firsts, on="phash").where(F.col("image_id") != F.col("first"))
+    hashed = rows.where("is_near")
+    firsts = hashed.groupBy("phash").agg(F.min("image_id").alias("first"))
+    same = hashed.join(firsts, on="phash").where(F.col("image_id") != F.col("first"))
     left = firsts.select(F.col("phash").alias("hash_l"), F.col("first").alias("id_l"))
     right = firsts.select(F.col("phash").alias("hash_r"), F.col("first").alias("id_r"))
     near = pairs.join(left, on="hash_l").join(right, on="hash_r")
-    # An image of several rows shares its hash with itself: if it has one, it is among these few rows.
-    unhashed = images.where("phash IS NULL").select("image_id")
     return (
-        duplicate_edges(images)
-        .unionByName(repeated_edges(rows.select("image_id").unionByName(unhashed)))
+        duplicate_edges(rows)
+        # An image of several rows shares its hash with itself, or has none: all its rows are here.
+        .unionByName(repeated_edges(rows))
         .unionByName(same.select(F.col("first").alias("id_l"), F.col("image_id").alias("id_r")))
         .unionByName(near.select("id_l", "id_r"))
         .distinct()

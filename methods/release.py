@@ -28,8 +28,12 @@ def decided_labels(labels: DataFrame, reviews: DataFrame) -> DataFrame:
     )
 
 
-def judge_pool(pool: DataFrame, decided: DataFrame) -> DataFrame:
-    """Every row of the pool with what was decided on it, and ``left_out``: why it is not in the release, or null."""
+def judge_pool(pool: DataFrame, prints: DataFrame, decided: DataFrame) -> DataFrame:
+    """Every row of the pool with what was decided on it, and ``left_out``: why it is not in the release, or null.
+
+    It has the columns of ``prints`` (one row an ``image_id``) too. They are joined first, so that all three can be
+    joined where the images are (:func:`synlake.spread.joined_in_place`).
+    """
     left_out = F.coalesce(
         F.when(~F.col("is_kept"), F.lit("not_kept")),
         F.when(F.col("label").isNull(), F.lit("not_labelled")),
@@ -39,6 +43,7 @@ def judge_pool(pool: DataFrame, decided: DataFrame) -> DataFrame:
     )
     return (
         pool.select("image_id", "synset_id", "is_kept", "duplicate_of")
+        .join(prints, on="image_id", how="left")
         .join(decided.drop("item_id"), on=["image_id", "synset_id"], how="left")
         .withColumn("left_out", left_out)
     )

@@ -160,6 +160,7 @@ def test_what_is_left_out_has_one_reason(spark):
         {"image_id": "g", **kept},
         {"image_id": "h", **kept},
     )
+    prints = spark.createDataFrame([("a", 7)], "image_id string, phash bigint")
     columns = "image_id string, synset_id string, label string, confidence double, n_votes bigint, "
     decided = spark.createDataFrame(
         [
@@ -173,7 +174,7 @@ def test_what_is_left_out_has_one_reason(spark):
         ],
         columns + "label_source string, is_open boolean",
     )
-    found = {row["image_id"]: row["left_out"] for row in as_dicts(judge_pool(pool, decided))}
+    found = {row["image_id"]: row["left_out"] for row in as_dicts(judge_pool(pool, prints, decided))}
     assert found == {
         "a": None,
         "b": "label_is_no",

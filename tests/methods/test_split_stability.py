@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from rows import as_dicts
 
-from synlake.methods.near_groups import edges_of, hashes_to_group, near_pairs_of, near_secret, with_groups
+from synlake.methods.near_groups import (
+    edges_of,
+    hashes_to_group,
+    near_pairs_of,
+    near_secret,
+    rows_to_group,
+    with_groups,
+)
 from synlake.methods.splits import PRECEDENCE, SECRET, assign_splits, fixed_splits, shared_groups, with_fixed
 
 IMAGES = "image_id string, synset_id string, phash long, duplicate_of string"
@@ -55,7 +62,9 @@ def freeze(spark, worlds, at, earlier):
     known = spark.createDataFrame(earlier, EARLIER)
     secret = known.where(F.col("split").isin(*SECRET)).select("phash", "split")
     pairs = near_pairs_of(images.select("phash"), secret, n_images=1000, tau=TAU).localCheckpoint()
-    grouped = with_groups(images, edges_of(images, pairs, hashes_to_group(images, pairs)), n_edges=len(rows))
+    grouped = with_groups(
+        images, edges_of(rows_to_group(images, hashes_to_group(images, pairs)), pairs), n_edges=len(rows)
+    )
     fixed = fixed_splits(known, near_secret(images, secret, pairs))
     grouped = with_fixed(grouped, fixed)
     found = as_dicts(assign_splits(grouped, shared_groups(grouped), n_val=1, n_test=2, n_holdout=1, seed=1))
