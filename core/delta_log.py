@@ -40,6 +40,12 @@ def newest_version(spark: SparkSession, path: str) -> int:
     return int(_log(spark, path).snapshot().version())
 
 
+def size_bytes(spark: SparkSession, path: str) -> int | None:
+    """The size of the newest version's data files; None where the log does not say without being worked through."""
+    found = _log(spark, path).snapshot().sizeInBytesIfKnown()
+    return int(found.get()) if found.isDefined() else None
+
+
 def table_property(spark: SparkSession, path: str, name: str) -> str | None:
     """A property of the table at ``path``; None where it has none of that name."""
     found = _log(spark, path).snapshot().metadata().configuration().get(name)

@@ -8,6 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,11 @@ from synlake import __version__, config, output, progress, tables
 from synlake.errors import ContractError
 from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
+from synlake.spread import few_rows
 from synlake.warehouse import Warehouse
+
+#: Tables of a stage that together have no more bytes have few rows: some hundred thousand, in one partition.
+FEW_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,8 @@ def run_stage(warehouse: Warehouse, stage: Stage, settings: Any, *, force: bool 
     run_id = uuid.uuid4().hex
     pins = {t: v for t, v in versions.items() if t not in stage.writes}
     pinned = replace(warehouse, pins=pins, user_metadata={"run_id": run_id, "stage": stage.name})
-    with progress.watch(warehouse.spark, stage.name):
+    suited = few_rows(warehouse.spark) if _has_few_rows(warehouse, stage) else nullcontext()
+    with suited, progress.watch(warehouse.spark, stage.name):
         outcome: Outcome = stage.module.main(pinned, settings)
     _check_accounts(stage, outcome)
     seconds = time.monotonic() - start
@@ -106,6 +112,14 @@ def run_stage(warehouse: Warehouse, stage: Stage, settings: Any, *, force: bool 
         return Report(stage.name, "up to date", outcome, seconds)  # it looked, and there was nothing new
     _record(warehouse, stage, run_id, settings, digest, versions, outcome, started_at, seconds)
     return Report(stage.name, "done", outcome, seconds)
+
+
+def _has_few_rows(warehouse: Warehouse, stage: Stage) -> bool:
+    """Whether all that a stage works on is in tables, and little: it then takes as long as it has Spark jobs."""
+    if stage.looks_outside or not stage.reads:
+        return False
+    sizes = [tables.size_bytes(warehouse, t) for t in (*stage.reads, *stage.optional_reads, *stage.writes)]
+    return None not in sizes and sum(filter(None, sizes)) <= FEW_BYTES
 
 
 def summary_rows(reports: list[Report]) -> list[tuple[Any, ...]]:

@@ -43,6 +43,13 @@ def version(warehouse: Warehouse, table: str) -> int:
     return delta_log.newest_version(warehouse.spark, path(warehouse, table))
 
 
+def size_bytes(warehouse: Warehouse, table: str) -> int | None:
+    """The size of a table's data files; 0 where there is no table, None where it is not known at once."""
+    if not exists(warehouse, table):
+        return 0
+    return delta_log.size_bytes(warehouse.spark, path(warehouse, table))
+
+
 def read(warehouse: Warehouse, table: str) -> DataFrame:
     """A table as of its pin, or its newest version.
 

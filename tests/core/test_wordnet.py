@@ -50,6 +50,16 @@ def test_every_noun_is_what_its_line_says(nouns):
         assert noun.name.rsplit(".", 2)[0] == line.lemmas[0].lower()
 
 
+def test_nouns_that_were_kept_are_those_that_were_read(nouns):
+    folder = wordnet.find()
+    if folder != wordnet.SHARE / "wordnet":
+        pytest.skip("WordNet is not the copy that submit.sh fetched, of which alone something is kept")
+    assert (wordnet.SHARE / "nouns.json").is_file()
+    again = list(wordnet.nouns())
+    assert again == list(nouns.values())
+    assert all(isinstance(noun.lemmas, tuple) for noun in again)
+
+
 def test_senses_and_tags_are_those_of_the_index(nouns):
     tench, dog = nouns["n01440764"], nouns["n02084071"]
     assert (tench.name, tench.n_senses) == ("tench.n.01", (1, 1))
