@@ -34,7 +34,8 @@ class Stage:
     ``optional_reads`` are used where they exist. ``looks_outside`` marks a stage whose input is not a
     table or a single file (a folder of images): only running it can tell whether there is something new.
     ``refuses_repeat`` marks one that is called for something new each time: asked for by itself, it never
-    answers "up to date".
+    answers "up to date". ``tables_only`` marks one that works on nothing else than these tables, and the images
+    of a release at the most.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Stage:
     optional_reads: tuple[str, ...] = ()
     looks_outside: bool = False
     refuses_repeat: bool = False
+    tables_only: bool = False
 
     @property
     def module(self) -> ModuleType:
@@ -115,10 +117,11 @@ def run_stage(warehouse: Warehouse, stage: Stage, settings: Any, *, force: bool 
 
 
 def _has_few_rows(warehouse: Warehouse, stage: Stage) -> bool:
-    """Whether all that a stage works on is in tables, and little: it then takes as long as it has Spark jobs."""
-    if stage.looks_outside or not stage.reads:
+    """Whether all that a stage works on is little: it then takes as long as it has Spark jobs."""
+    if not stage.tables_only:
         return False
-    sizes = [tables.size_bytes(warehouse, t) for t in (*stage.reads, *stage.optional_reads, *stage.writes)]
+    names = {*stage.reads, *stage.optional_reads, *stage.writes, "release_images"}
+    sizes = [tables.size_bytes(warehouse, name) for name in names]
     return None not in sizes and sum(filter(None, sizes)) <= FEW_BYTES
 
 

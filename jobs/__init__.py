@@ -6,7 +6,7 @@ from synlake.stage import Stage
 
 PIPELINE = (
     Stage("select-synsets", reads=(), writes=("synsets",)),
-    Stage("plan-queries", reads=("synsets",), writes=("queries",)),
+    Stage("plan-queries", reads=("synsets",), writes=("queries",), tables_only=True),
     Stage(
         "ingest-images",
         reads=("synsets",),
@@ -16,16 +16,25 @@ PIPELINE = (
     ),
     Stage("fingerprint-images", reads=("image_bytes",), writes=("fingerprints",)),
     Stage("deduplicate-images", reads=("candidates", "fingerprints"), writes=("duplicate_pairs", "pool")),
-    Stage("plan-annotation", reads=("pool", "synsets"), writes=("tasks",)),
+    Stage("plan-annotation", reads=("pool", "synsets"), writes=("tasks",), tables_only=True),
     Stage("import-votes", reads=(), optional_reads=("tasks",), writes=("votes",)),
-    Stage("aggregate-votes", reads=("votes",), optional_reads=("tasks",), writes=("workers", "labels")),
-    Stage("review-labels", reads=("labels",), optional_reads=("tasks",), writes=("reviews",)),
+    Stage(
+        "aggregate-votes",
+        reads=("votes",),
+        optional_reads=("tasks",),
+        writes=("workers", "labels"),
+        tables_only=True,
+    ),
+    Stage(
+        "review-labels", reads=("labels",), optional_reads=("tasks",), writes=("reviews",), tables_only=True
+    ),
     Stage(
         "freeze-release",
         reads=("synsets", "candidates", "fingerprints", "pool", "labels"),
         optional_reads=("reviews",),
         writes=("release_images", "release_synsets", "release_hierarchy", "release_withheld", "releases"),
         refuses_repeat=True,
+        tables_only=True,
     ),
 )
 STAGES = {stage.name: stage for stage in PIPELINE}
