@@ -20,6 +20,8 @@ from synlake.remembered import remembered
 from synlake.session import SHARE
 
 _NEEDED = ("data.noun", "index.noun", "lexnames", "data.adj", "noun.exc")
+#: What NLTK read of the copy that submit.sh fetched.
+KEPT = SHARE / "nouns.json"
 #: Where NLTK's downloader puts its data, beside $NLTK_DATA.
 _NLTK_DATA = ("~/nltk_data", "/usr/share/nltk_data", "/usr/local/share/nltk_data", "/usr/lib/nltk_data")
 
@@ -72,7 +74,7 @@ def nouns(folder: Path | None = None) -> Iterator[Noun]:
     if folder != SHARE / "wordnet":
         yield from _read(folder)
         return
-    for row in remembered(SHARE / "nouns.json", _state(folder), lambda: _read(folder)):
+    for row in remembered(KEPT, _state(folder), lambda: _read(folder)):
         yield Noun._make(tuple(value) if isinstance(value, list) else value for value in row)
 
 

@@ -54,7 +54,7 @@ def test_nouns_that_were_kept_are_those_that_were_read(nouns):
     folder = wordnet.find()
     if folder != wordnet.SHARE / "wordnet":
         pytest.skip("WordNet is not the copy that submit.sh fetched, of which alone something is kept")
-    assert (wordnet.SHARE / "nouns.json").is_file()
+    assert wordnet.KEPT.is_file()
     again = list(wordnet.nouns())
     assert again == list(nouns.values())
     assert all(isinstance(noun.lemmas, tuple) for noun in again)
