@@ -1,6 +1,6 @@
 """Metadata, and the map from the folders of this repository to the one installed package."""
 
-from setuptools import setup
+from setuptools import Extension, setup
 
 #: Package → folder. The folders are short names that read well in a tree; importing goes through
 #: ``synlake.`` only, because PyPI has unrelated packages called ``conf`` and ``schemas``.
@@ -16,10 +16,19 @@ PACKAGES = {
     "synlake.report": "report",
 }
 
+#: Compiled where there is a C compiler, and done without where there is none.
+RESAMPLE = Extension(
+    "synlake.udfs._resample",
+    ["udfs/resample.c"],
+    extra_compile_args=["-O3", "-std=c99", "-ffp-contract=off"],
+    optional=True,
+)
+
 if __name__ == "__main__":  # tools/pack.py reads PACKAGES without building anything
     setup(
         packages=list(PACKAGES),
         package_dir=PACKAGES,
+        ext_modules=[RESAMPLE],
         package_data={
             "synlake": ["py.typed"],
             "synlake.conf": ["*.csv", "*.yaml", "*.conf", "*.properties"],

@@ -304,7 +304,7 @@ set_up_extra() { # EXTRA WHAT: packages that few need, installed when they are a
 }
 
 stamp_of_sources() { # what .venv is made from; a folder that moved needs a new one too
-  printf '%s %s %s %s\n' "$(cat "$root"/{setup.py,pyproject.toml,constraints.txt} | cksum)" "$DELTA" "$WORDNET" "$root"
+  printf '%s %s %s %s\n' "$(cat "$root"/{setup.py,pyproject.toml,constraints.txt,udfs/resample.c} | cksum)" "$DELTA" "$WORDNET" "$root"
 }
 
 is_current() { # NAME STAMP: was .venv completed from these very sources, and is its Python still there?

@@ -9,21 +9,27 @@ import hashlib
 import io
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 import imagehash
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from synlake.udfs.resample import THUMBNAIL_PX, thumbnail
+from synlake.udfs.resample import THUMBNAIL_PX, packed_rgb, thumbnail
 
 #: Decoders that untrusted bytes may reach. Formats that run programs (EPS) or are rare in datasets are not here.
 #: (MPO, the stereo JPEG of cameras, is opened as JPEG.)
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 _ORIENTATION = 0x0112
+#: Where Pillow looks for the orientation of a JPEG.
+_JPEG_METADATA = ("exif", "xmp", "Raw profile type exif", "XML:com.adobe.xmp")
 #: Shorter side, at the least, of a JPEG decoded at reduced scale in fast mode.
 _FAST_SIDE_PX = 2 * THUMBNAIL_PX
+
+# Pillow warns of what it puts up with in broken files; here a fault is a value.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 #: exact: bit for bit imagehash's pHash. fast: JPEGs are decoded at reduced scale, and some bits differ.
 MODES = ("exact", "fast")
@@ -77,36 +83,38 @@ def decode(content: bytes | None, limits: Limits, wanted: Wanted | None = None) 
         return None
     if not content:
         return Decoded(reject_reason="empty_file")
-    seen = Decoded()
+    seen: Mapping[str, Any] = {}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                seen = _header(image)
-                fault = _size_fault(seen, limits)
-                if fault:
-                    return replace(seen, reject_reason=fault)
-                return _pixels(image, seen, wanted or Wanted())
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            seen = _header(image)
+            fault = _size_fault(image.size, limits)
+            if fault:
+                return Decoded(**seen, reject_reason=fault)
+            image.decodermaxblock = len(content)  # it is in memory: no need to read it in pieces
+            return Decoded(**seen, **_pixels(image, wanted or Wanted()))
     except UnidentifiedImageError:
         return Decoded(reject_reason="not_an_image")
     except Image.DecompressionBombError as error:
-        return replace(seen, reject_reason="too_many_pixels", reject_detail=_detail(error))
+        return Decoded(**seen, reject_reason="too_many_pixels", reject_detail=_detail(error))
     except Exception as error:  # decoders raise anything at all on broken data
-        return replace(seen, reject_reason=_reason(error), reject_detail=_detail(error))
+        return Decoded(**seen, reject_reason=_reason(error), reject_detail=_detail(error))
 
 
-def _header(image: Image.Image) -> Decoded:
-    return Decoded(
-        format=image.format,
-        mode=image.mode,
-        width_px=image.width,
-        height_px=image.height,
-        is_animated=bool(getattr(image, "is_animated", False)),
-    )
+def _header(image: Image.Image) -> Mapping[str, Any]:
+    """Fields of Decoded that are known before the pixels are."""
+    return {
+        "format": image.format,
+        "mode": image.mode,
+        "width_px": image.width,
+        "height_px": image.height,
+        "is_animated": bool(getattr(image, "is_animated", False)),
+    }
 
 
 def _orientation(image: Image.Image) -> int | None:
     """EXIF orientation of a loaded image: of a PNG, ``getexif`` would load the pixels by itself."""
+    if image.format == "JPEG" and image.info.keys().isdisjoint(_JPEG_METADATA):
+        return None  # as most are
     try:
         found = image.getexif().get(_ORIENTATION)
     except Exception:  # broken EXIF is no reason to lose the image
@@ -114,27 +122,26 @@ def _orientation(image: Image.Image) -> int | None:
     return found if found in range(1, 9) else None
 
 
-def _size_fault(seen: Decoded, limits: Limits) -> str | None:
-    width, height = seen.width_px or 0, seen.height_px or 0
+def _size_fault(size: tuple[int, int], limits: Limits) -> str | None:
+    width, height = size
     if width * height > limits.max_pixels:
         return "too_many_pixels"
     return "too_small" if min(width, height) < limits.min_side_px else None
 
 
-def _pixels(image: Image.Image, seen: Decoded, wanted: Wanted) -> Decoded:
-    """Load the pixels once; the thumbnail is what imagehash.phash makes of the image as stored."""
+def _pixels(image: Image.Image, wanted: Wanted) -> Mapping[str, Any]:
+    """Fields of Decoded for which the pixels are loaded; the thumbnail is what imagehash.phash makes of them."""
     if wanted.mode == "fast":
         # Grey straight from the file's luma, if it has one; other formats than JPEG take no notice.
         image.draft("L" if image.mode == "RGB" else None, (_FAST_SIDE_PX, _FAST_SIDE_PX))
     image.load()
     orientation = _orientation(image)
-    return replace(
-        seen,
-        exif_orientation=orientation,
-        pixel_sha256=_pixel_sha256(image, orientation) if wanted.pixel_sha256 else None,
-        thumbnail=thumbnail(image.convert("L")),
-        extra_hashes={name: str(EXTRA_HASHES[name](image)) for name in wanted.extra_hashes},
-    )
+    return {
+        "exif_orientation": orientation,
+        "pixel_sha256": _pixel_sha256(image, orientation) if wanted.pixel_sha256 else None,
+        "thumbnail": thumbnail(image),
+        "extra_hashes": {name: str(EXTRA_HASHES[name](image)) for name in wanted.extra_hashes},
+    }
 
 
 def _pixel_sha256(image: Image.Image, orientation: int | None) -> str:
@@ -142,7 +149,7 @@ def _pixel_sha256(image: Image.Image, orientation: int | None) -> str:
     # Pillow turns 16-bit and float pixels to RGB by cutting them off at 255: those count as they are.
     as_is = upright.mode == "RGB" or upright.mode[0] in "IF"
     rgb = upright if as_is else upright.convert("RGB")
-    return hashlib.sha256(rgb.tobytes()).hexdigest()
+    return hashlib.sha256(packed_rgb(rgb) if rgb.mode == "RGB" else rgb.tobytes()).hexdigest()
 
 
 def _reason(error: Exception) -> str:

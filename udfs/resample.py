@@ -1,115 +1,149 @@
-"""The 32×32 grey thumbnail that pHash is made from, as Pillow's ``resize`` makes it, in about half the time.
+"""The 32×32 grey thumbnail that pHash is made from, bit for bit as Pillow makes it, in a quarter of the time.
 
-Pillow reduces with fixed-point weights, pixel by pixel: ``(Σ weight · pixel + 2²¹) >> 22`` along rows, then along
-columns (Resample.c). Here a matrix product in single precision has the same sums but for a known error; the few
-that are so near to the middle between two integers that it might round them otherwise are summed exactly.
+``resample.c`` does it, where it was compiled when synlake was installed (:func:`is_compiled`), else Pillow itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ctypes
+import sys
+import sysconfig
 from functools import lru_cache
+from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from PIL import Image
-
-Singles = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 
 #: Side of the square that imagehash's pHash reduces an image to: hash_size × highfreq_factor.
 THUMBNAIL_PX = 32
-#: Sides above this go to Pillow: such images are few, and kernels are kept (at most 70 MB, 20 around 500 pixels).
-_MAX_SIDE_PX, _KEPT_KERNELS = 2048, 512
-_LANCZOS_SUPPORT = 3.0
-_PRECISION_BITS = 22
-#: Columns of the thumbnail in one matrix product: a weight is zero for pixels further away than six columns.
-_BLOCK = 8
-#: Half of the spacing of single-precision numbers at 1: the most that one operation is wrong by, relatively.
-_ROUNDOFF = 2.0**-24
+#: Kernels of sides up to this are kept: at most 30 MB, 7 around 500 pixels.
+_KEPT_SIDE_PX, _KEPT_KERNELS = 2048, 512
+#: Lanczos looks three pixels of the thumbnail to either side.
+_SUPPORT = 3
+#: Taps are counted in whole vectors of the processor.
+_TAPS_TOGETHER = 16
 
 
-@dataclass(frozen=True)
-class _Kernel:
-    """The weights that take a side to 32 pixels.
+class _Kernel(ctypes.Structure):
+    """``Kernel`` in resample.c: the weights that take a side to 32 pixels."""
 
-    ``first`` (32,): the first pixel that counts for each of the 32. ``weights`` (32, n): those of the pixels from there
-    on. ``blocks``: the same for a few of the 32 together, with zeros in between, as factors of a matrix product.
-    ``error``: what a sum in single precision may be wrong by, in grey levels.
-    """
+    _fields_ = (
+        ("n_taps", ctypes.c_int32),
+        ("first", ctypes.c_void_p),
+        ("high", ctypes.c_void_p),
+        ("low", ctypes.c_void_p),
+    )
 
-    first: npt.NDArray[np.int64]
-    weights: Singles
-    blocks: tuple[tuple[slice, slice, Singles], ...]
-    error: float
-
-
-def thumbnail(grey: Image.Image) -> npt.NDArray[np.uint8]:
-    """(32, 32) of an image of mode L, bit for bit ``grey.resize((32, 32), LANCZOS)``."""
-    across, down = _kernel(grey.width), _kernel(grey.height)
-    if across is None or down is None:
-        return np.asarray(grey.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS))
-    rows = _reduced(np.asarray(grey), across)
-    return _reduced(rows.T, down).T.astype(np.uint8)
+    def __init__(self, side_px: int) -> None:
+        n_taps = 2 * _SUPPORT * max(side_px, THUMBNAIL_PX) // THUMBNAIL_PX + 2
+        n_taps += -n_taps % _TAPS_TOGETHER
+        self._first = np.zeros(THUMBNAIL_PX, np.int32)
+        self._weights = np.zeros((2, THUMBNAIL_PX, n_taps), np.int16)
+        super().__init__(n_taps, *map(_address, (self._first, *self._weights)))
 
 
-def _reduced(pixels: npt.NDArray[np.uint8] | Singles, kernel: _Kernel) -> Singles:
-    """(n, side) grey levels, whole numbers from 0 to 255 → (n, 32), whole numbers too."""
-    sums = np.empty((len(pixels), THUMBNAIL_PX), np.float32)
-    factors = pixels.astype(np.float32, copy=False)
-    for taps, columns, weights in kernel.blocks:
-        np.matmul(factors[:, taps], weights, out=sums[:, columns])
-    levels = np.rint(sums)
-    sums -= levels  # exact: they are near each other
-    doubtful = np.flatnonzero(np.abs(sums, out=sums) > 0.5 - kernel.error)
-    row, column = doubtful // THUMBNAIL_PX, doubtful % THUMBNAIL_PX
-    counted = pixels[row[:, None], kernel.first[column, None] + np.arange(kernel.weights.shape[1])]
-    # Whole multiples of 2⁻²² below 2⁹: doubles have such sums exactly.
-    exact = np.einsum("ij,ij->i", counted.astype(np.float64), kernel.weights[column].astype(np.float64))
-    levels.ravel()[doubtful] = np.floor(exact + 0.5)
-    return np.clip(levels, 0, 255, out=levels)
+def is_compiled() -> bool:
+    """Whether ``resample.c`` does the work here."""
+    return _library() is not None
 
 
-@lru_cache(maxsize=_KEPT_KERNELS)
-def _kernel(side_px: int) -> _Kernel | None:
-    """The weights of a side; None where Pillow is to do it."""
-    if not THUMBNAIL_PX < side_px <= _MAX_SIDE_PX:
+def thumbnail(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """(32, 32) of a loaded image, bit for bit ``image.convert("L").resize((32, 32), LANCZOS)``."""
+    library = _library()
+    pixels = _pixels(image) if image.mode in ("RGB", "L") else None
+    if pixels is None:
+        image = image.convert("L")
+        pixels = _pixels(image)
+    is_tall = image.height > 100 * image.width  # Pillow reduces columns first then
+    if library is None or pixels is None or is_tall:
+        size = (THUMBNAIL_PX, THUMBNAIL_PX)
+        return np.asarray(image.convert("L").resize(size, Image.Resampling.LANCZOS))
+    return _reduced(library, pixels, image.size, n_bands=4 if image.mode == "RGB" else 1)
+
+
+def packed_rgb(image: Image.Image) -> bytes | memoryview:
+    """(height, width, 3) bytes of a loaded image of mode RGB, as ``image.tobytes()`` has them."""
+    library, pixels = _library(), _pixels(image)
+    if library is None or pixels is None:
+        return image.tobytes()
+    n_px = image.width * image.height
+    packed = np.empty(3 * n_px, np.uint8)
+    library.pack_rgb(pixels.address, n_px, _address(packed))
+    return packed.data
+
+
+def _pixels(image: Image.Image) -> pa.Buffer | None:
+    """The image's own memory, 4 bytes a pixel or 1; None where Pillow has it in pieces (above 16 MB) or borrows it."""
+    if image.readonly:  # Pillow 12.3 crashes if asked for it
         return None
-    scale = side_px / THUMBNAIL_PX
-    support = _LANCZOS_SUPPORT * scale
-    centre = (np.arange(THUMBNAIL_PX) + 0.5) * scale
-    low = np.maximum((centre - support + 0.5).astype(int), 0)
-    high = np.minimum((centre + support + 0.5).astype(int), side_px)
-    n_taps = int((high - low).max())
-    first = np.minimum(low, side_px - n_taps)
-    tap = first[:, None] + np.arange(n_taps)
-    is_inside = (tap >= low[:, None]) & (tap < high[:, None])
-    real = np.where(is_inside, _lanczos((tap - centre[:, None] + 0.5) / scale), 0.0)
-    scaled = real / real.sum(axis=1, keepdims=True) * (1 << _PRECISION_BITS)
-    # numpy and the C library may differ in a sine's last bit: no matter, but where it decides a rounding.
-    if (np.abs(scaled - np.rint(scaled)) > 0.5 - 1e-6).any():
+    try:
+        array = pa.array(image)
+    except ValueError:
         return None
-    weights = (np.trunc(scaled + np.copysign(0.5, scaled)) * 2.0**-_PRECISION_BITS).astype(np.float32)
-    dense = np.zeros((side_px, THUMBNAIL_PX), np.float32)
-    np.put_along_axis(dense, tap.T, weights.T, axis=0)
-    blocks = []
-    for left in range(0, THUMBNAIL_PX, _BLOCK):
-        columns = slice(left, left + _BLOCK)
-        taps = slice(first[left], first[left + _BLOCK - 1] + n_taps)
-        blocks.append((taps, columns, dense[taps, columns].copy()))
-    return _Kernel(first, weights, tuple(blocks), _error(weights))
+    return (array.values if isinstance(array, pa.FixedSizeListArray) else array).buffers()[1]
 
 
-def _error(weights: Singles) -> float:
-    """The most, in grey levels, by which sums in single precision are wrong, in any order of summation.
+def _reduced(
+    library: ctypes.CDLL, pixels: pa.Buffer, size: tuple[int, int], n_bands: int
+) -> npt.NDArray[np.uint8]:
+    width, height = size
+    across, down = _kernel(width), _kernel(height)
+    row = np.zeros(width + across.n_taps, np.int16)
+    rows = np.empty((height, THUMBNAIL_PX), np.uint8)
+    reduced = np.empty((THUMBNAIL_PX, THUMBNAIL_PX), np.uint8)
+    library.make_thumbnail(
+        *(pixels.address, width, height, n_bands, ctypes.byref(across), ctypes.byref(down)),
+        *map(_address, (row, rows, reduced)),
+    )
+    return reduced
 
-    Weights are whole multiples of 2⁻²² below 2, single precision has them: n products, n roundings
-    (Higham, Accuracy and Stability of Numerical Algorithms, 2002, eq. 3.5).
-    """
-    relative = weights.shape[1] * _ROUNDOFF / (1 - weights.shape[1] * _ROUNDOFF)
-    return 255 * float(np.abs(weights).sum(axis=1, dtype=np.float64).max()) * relative
+
+def _kernel(side_px: int) -> _Kernel:
+    return _kept_kernel(side_px) if side_px <= _KEPT_SIDE_PX else _filled_kernel(side_px)
 
 
-def _lanczos(x: Doubles) -> Doubles:
-    inside = (x >= -_LANCZOS_SUPPORT) & (x < _LANCZOS_SUPPORT)
-    return np.where(inside, np.sinc(x) * np.sinc(x / _LANCZOS_SUPPORT), 0.0)
+def _filled_kernel(side_px: int) -> _Kernel:
+    library, kernel = _library(), _Kernel(side_px)
+    assert library is not None
+    scratch = np.empty(kernel.n_taps)
+    library.fill_kernel(side_px, ctypes.byref(kernel), _address(scratch))
+    return kernel
+
+
+_kept_kernel = lru_cache(maxsize=_KEPT_KERNELS)(_filled_kernel)
+
+
+def _address(array: npt.NDArray[np.generic]) -> int:
+    """Where the array is, for as long as its caller holds it."""
+    return array.ctypes.data
+
+
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL | None:
+    return _loaded("synlake.udfs")
+
+
+def _loaded(package: str) -> ctypes.CDLL | None:
+    """``resample.c``, compiled; None where it is not. On a cluster's nodes it is inside a zip."""
+    compiled = resources.files(package) / _name()
+    if sys.byteorder != "little" or not compiled.is_file():
+        return None
+    with resources.as_file(compiled) as path:
+        try:
+            library = ctypes.CDLL(str(path))
+        except OSError:  # compiled for another kind of processor
+            return None
+    pointer, number = ctypes.c_void_p, ctypes.c_int32
+    library.fill_kernel.argtypes = (number, pointer, pointer)
+    library.make_thumbnail.argtypes = (pointer, *[number] * 3, *[pointer] * 5)
+    library.pack_rgb.argtypes = (pointer, ctypes.c_int64, pointer)
+    for function in (library.fill_kernel, library.make_thumbnail, library.pack_rgb):
+        function.restype = None
+    return library
+
+
+def _name() -> str:
+    """What setup.py's extension is called here: the version of Python and the kind of machine are in it."""
+    return f"_resample{sysconfig.get_config_var('EXT_SUFFIX')}"

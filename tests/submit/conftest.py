@@ -88,9 +88,10 @@ def script(path: Path, text: str) -> Path:
 def checkout(tmp_path: Path) -> Checkout:
     root, stubs = tmp_path / "a checkout", tmp_path / "stubs"
     root.mkdir()
-    (root / "conf").mkdir()
+    for folder in ("conf", "udfs"):
+        (root / folder).mkdir()
     shutil.copy(REPOSITORY / "submit.sh", root)
-    for name in ("setup.py", "pyproject.toml", "constraints.txt"):
+    for name in ("setup.py", "pyproject.toml", "constraints.txt", "udfs/resample.c"):
         (root / name).write_text(f"# {name}\n")
     for tool in TOOLS.split():
         found = shutil.which(tool)

@@ -46,7 +46,7 @@ def test_packages_are_installed_with_the_constraints(checkout) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["setup.py", "pyproject.toml", "constraints.txt"])
+@pytest.mark.parametrize("name", ["setup.py", "pyproject.toml", "constraints.txt", "udfs/resample.c"])
 def test_a_change_of_what_it_is_made_from_sets_up_again(checkout, name: str) -> None:
     checkout.run("--help")
     (checkout.root / name).write_text("changed\n")
