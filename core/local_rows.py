@@ -8,7 +8,10 @@ from typing import Any, cast
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import IntegerType, StructField, StructType
+
+#: A listing of hundreds of thousands of folders or archives is not worth more tasks than this.
+_MOST_TASKS = 10_000
 
 
 def local_rows(spark: SparkSession, rows: Iterable[Sequence[Any]], schema: StructType | str) -> DataFrame:
@@ -28,3 +31,21 @@ def local_rows(spark: SparkSession, rows: Iterable[Sequence[Any]], schema: Struc
             raise ValueError(f"column {field.name} may not be null")
     df: DataFrame = spark.createDataFrame(pa.Table.from_arrays(columns, schema=arrow), wanted)
     return df
+
+
+def dealt_rows(
+    spark: SparkSession,
+    rows: Iterable[Sequence[Any]],
+    schema: StructType | str,
+    n_partitions: int = _MOST_TASKS,
+) -> DataFrame:
+    """The same, dealt out in turn to ``n_partitions``, or fewer where rows are: for rows that each stand for much work.
+
+    ``repartition`` would begin at a random partition for each of the few that it reads: some tasks would get none.
+    """
+    fields = schema if isinstance(schema, StructType) else cast(StructType, StructType.fromDDL(schema))
+    values = list(rows)
+    n = max(1, min(n_partitions, len(values)))
+    numbered = StructType([*fields, StructField("task", IntegerType(), False)])
+    dealt = local_rows(spark, ((*row, index % n) for index, row in enumerate(values)), numbered)
+    return dealt.repartitionById(n, "task").drop("task")

@@ -22,7 +22,7 @@ from synlake.errors import InputError, UsageError
 from synlake.intake import read_json_pairs, read_rows
 from synlake.jobs import freezing
 from synlake.jobs.storing import store_images
-from synlake.local_rows import local_rows
+from synlake.local_rows import dealt_rows, local_rows
 from synlake.methods.ingestion import files_to_store
 from synlake.methods.release_import import faults_in, folder_rows, normalised, release_rows
 from synlake.schemas import TABLES
@@ -115,11 +115,8 @@ def _listed(warehouse: Warehouse, settings: Config) -> Iterator[DataFrame]:
 
 def _hashed(warehouse: Warehouse, folder: str, settings: Config) -> DataFrame:
     root = os.fsencode(os.path.abspath(folder))
-    found = units(root)
-    units_df = warehouse.spark.createDataFrame([(unit,) for unit in found], "unit binary")
-    files = list_files(units_df.repartition(min(len(found), 10_000)), root=root, prefix="root").where(
-        "is_image"
-    )
+    units_df = dealt_rows(warehouse.spark, ((unit,) for unit in units(root)), "unit binary")
+    files = list_files(units_df, root=root, prefix="root").where("is_image")
     hashed = hash_files(files, Opening(max_bytes=settings.max_bytes))
     return folder_rows(hashed, default_split=settings.split).withColumns(
         {

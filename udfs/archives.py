@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from synlake.errors import InputError
+from synlake.local_rows import dealt_rows
 from synlake.udfs import parquets, tars, zips
 from synlake.udfs.files import LISTED_ROWS, LISTING, batch_of, shown, synset_in
 from synlake.udfs.members import Member
@@ -42,7 +43,7 @@ def find_members(spark: SparkSession, given: str, prefix: str | None, wanted: Wa
     for path in paths:
         inner = b"" if path == root else os.path.relpath(path, root)
         rows.append((path, os.path.join(name, inner) if inner else name))
-    archives = spark.createDataFrame(rows, "path binary, name binary").repartition(min(len(rows), 10_000))
+    archives = dealt_rows(spark, rows, "path binary, name binary")
     return archives.mapInArrow(lambda batches: _list_batches(batches, wanted), LISTING)
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import IntegerType, LongType, StringType, StructField, StructType
 
+from synlake.local_rows import dealt_rows
 from synlake.spread import TASK_BYTES, TASKS_PER_CORE
 from synlake.udfs.files import batch_of
 
@@ -49,15 +50,11 @@ def row_groups(spark: SparkSession, files: Sequence[str]) -> DataFrame:
                 if rows:  # a file of no rows has no row groups
                     yield batch_of(rows, _ROW_GROUPS)
 
-    paths = spark.createDataFrame([(path,) for path in files], "path string")
+    at_least = TASKS_PER_CORE * spark.sparkContext.defaultParallelism
+    paths = dealt_rows(spark, ((path,) for path in files), "path string", at_least)
     found = paths.mapInArrow(listed, _ROW_GROUPS).collect()
-    context = spark.sparkContext
-    wanted = max(
-        TASKS_PER_CORE * context.defaultParallelism, sum(row["size_bytes"] for row in found) // TASK_BYTES
-    )
-    # repartition() deals out the rows of each partition from a random start: of so few, some tasks would get none.
-    slices = context.parallelize(found, max(1, min(wanted, len(found))))
-    return spark.createDataFrame(slices, _ROW_GROUPS)
+    n_tasks = max(at_least, sum(row["size_bytes"] for row in found) // TASK_BYTES)
+    return dealt_rows(spark, found, _ROW_GROUPS, n_tasks)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from pyspark.sql.types import (
 )
 
 from synlake.errors import InputError
+from synlake.local_rows import dealt_rows
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".jfif")
 #: Bytes of images in one Arrow batch, about: what bounds the memory of a reading task.
@@ -106,8 +107,7 @@ def find_files(spark: SparkSession, folder: str, prefix: str | None = None) -> D
     if not os.path.isdir(root):
         raise InputError(f"{folder}: no such folder\n  next: give a folder with images")
     name = prefix or os.path.basename(root).decode("utf-8", errors="backslashreplace")
-    rows = [(unit,) for unit in units(root)]
-    units_df = spark.createDataFrame(rows, "unit binary").repartition(min(len(rows), 10_000))
+    units_df = dealt_rows(spark, ((unit,) for unit in units(root)), "unit binary")
     return list_files(units_df, root=root, prefix=name)
 
 
