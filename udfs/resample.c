@@ -5,17 +5,24 @@
  * off to a byte. The same sums are had here from pairs of 16-bit products, of which a processor does many at once: a
  * weight is high * 2^11 + low, and a row is turned to grey where it is needed, without an image of its own in between.
  *
- * A plain shared library, called through ctypes by resample.py: it knows nothing of Python. Callers own all memory.
+ * A plain shared library, called through ctypes by resample.py: it knows nothing of Python, but that only one call is under
+ * way at a time. Pixels come as Pillow hands them to Arrow, in its own memory: bytes (grey), or lists of four (red, green,
+ * blue, and one that means nothing).
  */
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define THUMBNAIL_PX 32
 #define SUPPORT 3.0
 #define PRECISION_BITS 22
 #define LOW_BITS 11
+/* Weights of sides up to this are kept, at most 15 MB; to make them for larger ones is little beside the decoding. */
+#define KEPT_SIDE_PX 1024
+/* Taps are counted in whole vectors of the processor. */
+#define TAPS_TOGETHER 16
 
 /* On x86 a second version for processors with AVX2, chosen when the library is loaded. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
@@ -26,13 +33,22 @@
 
 static const double PI = 3.14159265358979323846;
 
-/* What takes a side to 32 pixels. `first` (32): the first pixel that counts for each. `high`, `low` (32, n_taps): the
- * weights of the pixels from there on; zero beyond the last that counts, up to n_taps - 1 pixels after the side's end. */
+/* Of the Arrow C data interface, whose layout this is. */
+typedef struct ArrowArray {
+    int64_t length, null_count, offset, n_buffers, n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+} ArrowArray;
+
+/* What takes a side to 32 pixels. `first`: the first pixel that counts for each. `high`, `low` (32, n_taps): the weights
+ * of the pixels from there on; zero beyond the last that counts, up to n_taps - 1 pixels after the side's end. */
 typedef struct {
     int32_t n_taps;
-    int32_t *first;
-    int16_t *high;
-    int16_t *low;
+    int32_t first[THUMBNAIL_PX];
+    int16_t *high, *low;
 } Kernel;
 
 static double sinc(double x) {
@@ -43,8 +59,7 @@ static double lanczos(double x) {
     return x >= -SUPPORT && x < SUPPORT ? sinc(x) * sinc(x / SUPPORT) : 0.0;
 }
 
-/* Fill `kernel`, whose arrays are all zero, for `side_px`. `weights` (n_taps) is scratch. */
-void fill_kernel(int32_t side_px, Kernel *kernel, double *weights) {
+static void fill_kernel(int32_t side_px, Kernel *kernel, double *weights) {
     double scale = (double)side_px / THUMBNAIL_PX;
     double stretch = scale > 1.0 ? scale : 1.0; /* smaller images are interpolated */
     for (int k = 0; k < THUMBNAIL_PX; k++) {
@@ -67,6 +82,44 @@ void fill_kernel(int32_t side_px, Kernel *kernel, double *weights) {
     }
 }
 
+static void free_kernel(Kernel *kernel) {
+    if (kernel) free(kernel->high);
+    free(kernel);
+}
+
+/* NULL: there is no memory. */
+static Kernel *new_kernel(int32_t side_px) {
+    int32_t at_most = (int32_t)(2 * SUPPORT * (side_px > THUMBNAIL_PX ? side_px : THUMBNAIL_PX) / THUMBNAIL_PX) + 2;
+    int32_t n_taps = (at_most + TAPS_TOGETHER - 1) / TAPS_TOGETHER * TAPS_TOGETHER;
+    Kernel *kernel = calloc(1, sizeof *kernel);
+    double *scratch = malloc(n_taps * sizeof *scratch);
+    int16_t *weights = calloc(2 * THUMBNAIL_PX * (size_t)n_taps, sizeof *weights);
+    if (kernel && scratch && weights) {
+        kernel->n_taps = n_taps;
+        kernel->high = weights;
+        kernel->low = weights + THUMBNAIL_PX * (size_t)n_taps;
+        fill_kernel(side_px, kernel, scratch);
+    } else {
+        free(weights);
+        free(kernel);
+        kernel = NULL;
+    }
+    free(scratch);
+    return kernel;
+}
+
+static Kernel *kept[KEPT_SIDE_PX + 1];
+
+static Kernel *kernel_for(int32_t side_px) {
+    if (side_px > KEPT_SIDE_PX) return new_kernel(side_px);
+    if (!kept[side_px]) kept[side_px] = new_kernel(side_px);
+    return kept[side_px];
+}
+
+static void done_with(Kernel *kernel, int32_t side_px) {
+    if (side_px > KEPT_SIDE_PX) free_kernel(kernel);
+}
+
 static uint8_t to_byte(int32_t sum) {
     int32_t level = (sum + (1 << (PRECISION_BITS - 1))) >> PRECISION_BITS;
     return (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : level);
@@ -86,8 +139,8 @@ VECTORISED static void widen(const uint8_t *restrict levels, int16_t *restrict w
 }
 
 VECTORISED static void reduce_row(const int16_t *restrict row, const Kernel *kernel, uint8_t *restrict reduced) {
-    /* Whole sixteens, and the compiler knows it: nothing is left over to be done one by one. */
-    int32_t n_taps = kernel->n_taps / 16 * 16;
+    /* Whole vectors, and the compiler knows it: nothing is left over to be done one by one. */
+    int32_t n_taps = kernel->n_taps / TAPS_TOGETHER * TAPS_TOGETHER;
     for (int k = 0; k < THUMBNAIL_PX; k++) {
         const int16_t *levels = row + kernel->first[k];
         const int16_t *high = kernel->high + k * n_taps, *low = kernel->low + k * n_taps;
@@ -115,23 +168,39 @@ VECTORISED static void reduce_columns(
     }
 }
 
-/* `pixels` (height, width) of `n_bands` bytes, 1 (grey) or 4 (red, green, blue, anything) -> `thumbnail` (32, 32).
- * Scratch: `row` (width + n_taps of `across`), `rows` (height, 32). */
-void make_thumbnail(
-    const uint8_t *pixels, int32_t width, int32_t height, int32_t n_bands, const Kernel *across, const Kernel *down,
-    int16_t *row, uint8_t *rows, uint8_t *thumbnail
-) {
-    for (int32_t y = 0; y < height; y++) {
-        const uint8_t *line = pixels + (int64_t)y * width * n_bands;
-        if (n_bands == 4) grey_of_rgb(line, row, width);
-        else widen(line, row, width);
-        reduce_row(row, across, rows + (int64_t)y * THUMBNAIL_PX);
-    }
-    reduce_columns(rows, height, down, thumbnail);
+static int is_grey(const ArrowArray *pixels) {
+    return pixels->n_children == 0;
 }
 
-/* `rgbx` (n_px, 4) -> `rgb` (n_px, 3). */
-void pack_rgb(const uint8_t *restrict rgbx, int64_t n_px, uint8_t *restrict rgb) {
+static const uint8_t *levels_of(const ArrowArray *pixels) {
+    return (is_grey(pixels) ? pixels : pixels->children[0])->buffers[1];
+}
+
+/* `pixels` (height, width) -> `thumbnail` (32, 32). Returns 0; 1 where there is no memory. */
+int make_thumbnail(const ArrowArray *pixels, int32_t width, int32_t height, uint8_t *thumbnail) {
+    Kernel *across = kernel_for(width), *down = kernel_for(height);
+    int16_t *row = across ? calloc((size_t)width + across->n_taps, sizeof *row) : NULL;
+    uint8_t *rows = malloc((size_t)height * THUMBNAIL_PX);
+    int failed = !(across && down && row && rows);
+    if (!failed) {
+        const uint8_t *levels = levels_of(pixels);
+        for (int64_t y = 0; y < height; y++) {
+            if (is_grey(pixels)) widen(levels + y * width, row, width);
+            else grey_of_rgb(levels + 4 * y * width, row, width);
+            reduce_row(row, across, rows + y * THUMBNAIL_PX);
+        }
+        reduce_columns(rows, height, down, thumbnail);
+    }
+    free(rows);
+    free(row);
+    done_with(across, width);
+    done_with(down, height);
+    return failed;
+}
+
+/* `pixels` (n_px) of four bytes -> `rgb` (n_px, 3). */
+void pack_rgb(const ArrowArray *pixels, int64_t n_px, uint8_t *restrict rgb) {
+    const uint8_t *restrict rgbx = levels_of(pixels);
     int64_t last = n_px - 1;
     for (int64_t i = 0; i < last; i++) memcpy(rgb + 3 * i, rgbx + 4 * i, 4); /* the next overwrites the fourth byte */
     if (last >= 0) memcpy(rgb + 3 * last, rgbx + 4 * last, 3);
