@@ -1,6 +1,6 @@
 """Fingerprinting through Spark against a plain loop of imagehash, per core, on a folder of real images.
 
-    OMP_NUM_THREADS=1 python benchmarks/fingerprints.py IMAGES [--runs 5] [--copies 4]
+    OMP_NUM_THREADS=1 python benchmarks/fingerprints.py IMAGES [--runs 5] [--copies 16]
 
 The loop runs on one core: open the file, ``imagehash.phash``. Ours is the whole path from table image_bytes, in a
 session with one task at a time. Seconds are CPU seconds, ours those of the JVM and of all workers together, so that
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--runs", type=int, default=5, help="pairs of runs; 0: only compare the hashes of both modes"
     )
-    parser.add_argument("--copies", type=int, default=4, help="times that the table holds each image")
+    parser.add_argument("--copies", type=int, default=16, help="times that the table holds each image")
     given = parser.parse_args(arguments)
     paths = sorted(path for path in given.images.iterdir() if path.is_file())
     print(

@@ -60,7 +60,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     wanted = Wanted(settings.mode, settings.pixel_sha256 and settings.mode == "exact", settings.extra_hashes)
     if not resample.is_compiled():
         output.say(
-            "note: synlake was installed without a C compiler: the same fingerprints, in about a fourth more time"
+            "note: synlake was installed without a C compiler: the same fingerprints, in about a third more time"
         )
     with wide_rows(warehouse.spark):
         if warehouse.is_remote:
