@@ -59,7 +59,7 @@ clean: ## remove .venv and all that was built; never a warehouse
 bench-dedup: setup ## deduplication against FAISS, imagededup and Spark's own read and write; half an hour
 	$(VENV)/python -m pip install -q -e '.[bench]' -c constraints.txt
 	$(VENV)/python -m pip install -q --no-deps imagededup==0.3.3.post2 # its CNN wants torch; its hashes do not
-	OMP_NUM_THREADS=1 $(VENV)/python benchmarks/fingerprints.py $(IMAGES)
+	$(VENV)/python benchmarks/fingerprints.py $(IMAGES)
 	$(VENV)/python benchmarks/dedup_pairs.py --n 1000000
 	$(VENV)/python benchmarks/dedup_pairs.py --n 10000 --peer imagededup
 	$(VENV)/python benchmarks/dedup_pairs.py --n 1000000 --skew $(IMAGES)

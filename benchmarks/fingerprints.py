@@ -1,12 +1,11 @@
 """Fingerprinting through Spark against a plain loop of imagehash, per core, on a folder of real images.
 
-    OMP_NUM_THREADS=1 python benchmarks/fingerprints.py IMAGES [--runs 5] [--copies 16]
+    python benchmarks/fingerprints.py IMAGES [--runs 5] [--copies 16]
 
 The loop runs on one core: open the file, ``imagehash.phash``. Ours is the whole path from table image_bytes, in a
 session with one task at a time. Seconds are CPU seconds, ours those of the JVM and of all workers together, so that
 nothing hides on another core and other load counts little. Decode floor: Pillow decoding the files, and nothing else.
-"Alone" is what our tasks do to each image but for the last step, in a loop without Spark. One thread of BLAS is what
-Spark's workers have; more would spin, and be counted.
+"Alone" is what our tasks do to each image but for the last step, in a loop without Spark.
 Pairs of runs alternate; medians are printed, and the hashes of exact mode are checked against the loop's.
 """
 

@@ -22,14 +22,16 @@ def probe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     import PIL
     import scipy.fftpack
 
-    import synlake.udfs
+    import synlake.udfs.resample
 
     for _ in batches:
         pass
     for module in pkgutil.iter_modules(synlake.udfs.__path__, "synlake.udfs."):
-        importlib.import_module(module.name)
+        if not module.name.split(".")[-1].startswith("_"):  # resample.c, compiled, is no module
+            importlib.import_module(module.name)
     paths = {module.__name__: module.__file__ for module in (imagehash, numpy, PIL, scipy, synlake.udfs)}
-    yield pa.RecordBatch.from_pylist([{"found": json.dumps(paths | {"python": sys.executable})}])
+    about = {"python": sys.executable, "is_compiled": synlake.udfs.resample.is_compiled()}
+    yield pa.RecordBatch.from_pylist([{"found": json.dumps(paths | about)}])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from synlake.udfs.resample import is_compiled
+
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +67,7 @@ def test_code_and_packages_reach_executors(
     for row in found:
         assert Path(row.pop("python")).resolve() == NODE_PYTHON.resolve()
         assert "synlake.zip" in row.pop("synlake.udfs")
+        assert row.pop("is_compiled") == is_compiled()
         assert all("/environment.tar.gz/" in path and str(ROOT) not in path for path in row.values()), row
 
 
