@@ -5,15 +5,16 @@ collects garbage after each task, which took 0.1 s with all this in it, and each
 """
 
 import gc
+import importlib
 
-import imagehash  # noqa: F401
-import pandas as pd  # noqa: F401
 from PIL import Image
 from pyspark import daemon
 
-import synlake.udfs.fingerprint  # noqa: F401
+LOADED = ("imagehash", "pandas", "pyspark.worker", "scipy.fftpack", "synlake.udfs.fingerprint")
 
 if __name__ == "__main__":
+    for name in LOADED:
+        importlib.import_module(name)
     Image.init()  # every decoder
     gc.collect()
     gc.freeze()
