@@ -59,9 +59,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     limits = Limits(settings.max_pixels, settings.min_side_px, settings.decode_seconds)
     wanted = Wanted(settings.mode, settings.pixel_sha256 and settings.mode == "exact", settings.extra_hashes)
     if not resample.is_compiled():
-        output.say(
-            "note: synlake was installed without a C compiler: the same fingerprints, in about a third more time"
-        )
+        output.say("note: synlake was installed without a C compiler: same fingerprints, but slower")
     with wide_rows(warehouse.spark):
         if warehouse.is_remote:
             hashed = fingerprint(table_files.read_files(warehouse, "image_bytes", files), limits, wanted)
