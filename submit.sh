@@ -314,7 +314,7 @@ is_current() { # NAME STAMP: was .venv completed from these very sources, and is
 make_venv() { # STAMP. From nothing: a half-made one is not worth repairing, since pip's cache makes this quick
   local coordinates=$DELTA
   [ -n "${SYNLAKE_WORDNET:-}" ] || coordinates=$DELTA,$WORDNET
-  rm -rf "$venv"
+  rm -rf "$venv" "$root"/udfs/_resample*.so # one of older sources would stay where it cannot be compiled again
   mkdir -p "$venv"
   say "setting up (first use): 1/3 $("$python" --version) in $venv …"
   step "$python" -m venv "$venv"

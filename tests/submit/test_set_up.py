@@ -53,6 +53,13 @@ def test_a_change_of_what_it_is_made_from_sets_up_again(checkout, name: str) -> 
     assert "setting up" in checkout.run("--help").stderr
 
 
+def test_what_was_compiled_of_older_sources_goes_first(checkout) -> None:
+    stale = checkout.root / "udfs/_resample.cpython-311-x86_64-linux-gnu.so"
+    stale.touch()
+    checkout.run("--help")
+    assert not stale.exists()
+
+
 def test_a_moved_checkout_sets_up_again(checkout) -> None:
     checkout.run("--help")
     checkout.root = checkout.root.rename(checkout.root.with_name("moved"))
