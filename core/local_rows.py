@@ -22,7 +22,7 @@ def local_rows(spark: SparkSession, rows: Iterable[Sequence[Any]], schema: Struc
 
     ``ValueError`` where a field that may not be null is.
     """
-    wanted = schema if isinstance(schema, StructType) else cast(StructType, StructType.fromDDL(schema))
+    wanted = _struct(schema)
     values = list(rows)
     arrow = to_arrow_schema(wanted, timezone="UTC")
     columns = [pa.array([row[i] for row in values], field.type) for i, field in enumerate(arrow)]
@@ -43,9 +43,12 @@ def dealt_rows(
 
     ``repartition`` would begin at a random partition for each of the few that it reads: some tasks would get none.
     """
-    fields = schema if isinstance(schema, StructType) else cast(StructType, StructType.fromDDL(schema))
     values = list(rows)
     n = max(1, min(n_partitions, len(values)))
-    numbered = StructType([*fields, StructField("task", IntegerType(), False)])
+    numbered = StructType([*_struct(schema), StructField("task", IntegerType(), False)])
     dealt = local_rows(spark, ((*row, index % n) for index, row in enumerate(values)), numbered)
     return dealt.repartitionById(n, "task").drop("task")
+
+
+def _struct(schema: StructType | str) -> StructType:
+    return schema if isinstance(schema, StructType) else cast(StructType, StructType.fromDDL(schema))
