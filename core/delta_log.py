@@ -7,10 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
-from pyspark.sql import SparkSession
+from delta import exceptions
+from pyspark.sql import DataFrame, SparkSession
 
 _ATTEMPTS = 10
+#: What Delta raises where another commit came between, of classes that have no base in common.
+CONFLICTS = (
+    exceptions.ConcurrentAppendException,
+    exceptions.ConcurrentDeleteDeleteException,
+    exceptions.ConcurrentDeleteReadException,
+    exceptions.ConcurrentTransactionException,
+    exceptions.ConcurrentWriteException,
+    exceptions.DeltaConcurrentModificationException,
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,14 @@ class DataFile:
         return json.dumps({"add": add})
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A transaction number of ``app``: once it is committed, a table takes nothing of ``app`` under a smaller one."""
+
+    app: str
+    number: int
+
+
 def newest_version(spark: SparkSession, path: str) -> int:
     """The newest version of the table at ``path``."""
     return int(_log(spark, path).snapshot().version())
@@ -52,10 +69,24 @@ def table_property(spark: SparkSession, path: str, name: str) -> str | None:
     return str(found.get()) if found.isDefined() else None
 
 
+def read_listed(spark: SparkSession, path: str, version: int | None = None) -> DataFrame | None:
+    """The rows of a version (None: the newest) whose checksum file lists its data files; None where it does not.
+
+    Delta writes that list for tables of up to 50 files, and does not read it: to find them it works the log through
+    in Spark jobs, which takes half a second a table whatever is in it.
+    """
+    log = _log(spark, path)
+    snapshot = log.snapshot()
+    none = spark._jvm.scala.Option.empty()  # type: ignore[union-attr]
+    if version is not None and int(snapshot.version()) != version:
+        snapshot = log.getSnapshotAt(version, none, none, False)
+    files = _listed_files(snapshot)
+    return None if files is None else DataFrame(log.createDataFrame(snapshot, files, False, none), spark)
+
+
 def last_transaction(spark: SparkSession, path: str, app: str) -> int:
     """The newest transaction number that ``app`` committed to the table; 0 where there is none."""
-    found = _log(spark, path).snapshot().transactions().get(app)
-    return int(found.get()) if found.isDefined() else 0
+    return max(0, _last_number(_log(spark, path).snapshot(), app))
 
 
 def add_files(spark: SparkSession, path: str, files: Iterable[DataFile], note: str) -> None:
@@ -67,44 +98,102 @@ def add_files(spark: SparkSession, path: str, files: Iterable[DataFile], note: s
     assert jvm is not None
     delta, none = jvm.org.apache.spark.sql.delta, jvm.scala.Option.empty()
     actions = _sequence(jvm, [delta.actions.Action.fromJson(file.action()) for file in files])
-    _log(spark, path).startTransaction(none, none).commit(actions, _append(jvm, note))
+    _log(spark, path).startTransaction(none, none).commit(actions, _write_operation(jvm, note))
 
 
-def commit_transaction(spark: SparkSession, path: str, app: str, number: int) -> bool:
-    """Commit a transaction number of ``app`` and no rows; returns whether it had committed one before.
+def commit_mark(spark: SparkSession, path: str, mark: Mark) -> bool:
+    """Commit a mark and no rows; returns whether its app had committed one before.
 
-    Delta refuses what ``app`` writes with a smaller number from then on. Where another process commits at the
-    same time, Delta refuses one of the two, which then looks again.
+    Where another process commits at the same time, Delta refuses one of the two, which then looks again.
     """
     jvm = spark._jvm
     assert jvm is not None
-    delta = jvm.org.apache.spark.sql.delta
     none = jvm.scala.Option.empty()
     for _ in range(_ATTEMPTS):
         transaction = _log(spark, path).startTransaction(none, none)
-        before = int(transaction.txnVersion(app))  # -1: none
-        if before >= number:
+        before = _read_number(transaction, mark.app)  # -1: none
+        if before >= mark.number:
             return True
-        mark = delta.actions.SetTransaction(app, number, none)
         try:
-            transaction.commit(_sequence(jvm, [mark]), _append(jvm))
+            transaction.commit(_sequence(jvm, [_set_transaction(jvm, mark)]), _write_operation(jvm))
             return before >= 0
-        except Py4JJavaError as error:
-            if "Concurrent" not in error.java_exception.getClass().getName():
-                raise
+        except CONFLICTS as error:
             refused = error
     raise refused
 
 
-def _append(jvm: Any, note: str = "") -> Any:
-    """What the log calls a commit that adds to a table.
+def write_rows(
+    spark: SparkSession, path: str, df: DataFrame, *, replaces: bool, mark: Mark | None, note: str
+) -> bool:
+    """Add rows, or replace all with them, in one commit; returns False, and does nothing, where that is not known how.
+
+    It is what Delta's own writer does, but for working the log through first: known are tables whose checksum file
+    lists their data files, with exactly the columns of ``df``. Nothing is written where the app of the ``mark`` has
+    committed its number or a larger one.
+    """
+    jvm = spark._jvm
+    assert jvm is not None
+    none = jvm.scala.Option.empty()
+    transaction = _log(spark, path).startTransaction(none, none)
+    snapshot = transaction.snapshot()
+    files = _listed_files(snapshot)
+    if files is None or snapshot.schema().catalogString() != df._jdf.schema().catalogString():
+        return False
+    gone = []
+    if replaces:
+        transaction.readWholeTable()
+        gone = [files.apply(index).remove() for index in range(files.size())]
+    marks = []
+    if mark is not None:
+        if _read_number(transaction, mark.app) >= mark.number:
+            return True
+        marks = [_set_transaction(jvm, mark)]
+    written = transaction.writeFiles(df._jdf)
+    actions = written.appendedAll(_sequence(jvm, [*gone, *marks]))
+    transaction.commit(actions, _write_operation(jvm, note, replaces=replaces))
+    return True
+
+
+def _listed_files(snapshot: Any) -> Any:
+    """The data files that the checksum file of a version lists, a Scala sequence; None where it does not."""
+    checksum = snapshot.checksumOpt()
+    files = checksum.get().allFiles() if checksum.isDefined() else checksum
+    return files.get() if files.isDefined() else None
+
+
+def _last_number(snapshot: Any, app: str) -> int:
+    """The newest transaction number of ``app``, -1 where there is none; from the checksum file where that has it."""
+    checksum = snapshot.checksumOpt()
+    known = checksum.get().setTransactions() if checksum.isDefined() else checksum
+    if not known.isDefined():
+        found = snapshot.transactions().get(app)
+        return int(found.get()) if found.isDefined() else -1
+    marks = known.get()
+    numbers = [marks.apply(index) for index in range(marks.size())]
+    return max((int(mark.version()) for mark in numbers if mark.appId() == app), default=-1)
+
+
+def _read_number(transaction: Any, app: str) -> int:
+    """The same; the transaction is refused from then on where another one commits a number of ``app`` meanwhile."""
+    transaction.readTxn().addOne(app)
+    return _last_number(transaction.snapshot(), app)
+
+
+def _set_transaction(jvm: Any, mark: Mark) -> Any:
+    none = jvm.scala.Option.empty()
+    return jvm.org.apache.spark.sql.delta.actions.SetTransaction(mark.app, mark.number, none)
+
+
+def _write_operation(jvm: Any, note: str = "", *, replaces: bool = False) -> Any:
+    """What the log calls a commit that adds to a table, or replaces its rows.
 
     Of a ``ManualUpdate``, which it could also be called, Delta does not carry on its checksum of the table, but reads
     the whole log again.
     """
     none = jvm.scala.Option.empty()
     told = jvm.scala.Option.apply(note) if note else none
-    mode = jvm.org.apache.spark.sql.SaveMode.Append
+    modes = jvm.org.apache.spark.sql.SaveMode
+    mode = modes.Overwrite if replaces else modes.Append
     return getattr(jvm.org.apache.spark.sql.delta, "DeltaOperations$Write")(
         mode, none, none, told, *[none] * 5
     )

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import tables
+from synlake import delta_log, tables
 from synlake.errors import ConflictError, InputError
 from synlake.spread import few_rows
 from synlake.warehouse import Warehouse
@@ -42,14 +42,14 @@ class Claim:
     release: str
     number: int
 
-    @property
-    def app(self) -> str:
-        """The name that Delta keeps the number under."""
-        return f"freeze:{self.release}"
+    def mark(self, *, writes: bool) -> delta_log.Mark:
+        """What Delta keeps of it: a larger number for writing than for claiming, still below any later claim."""
+        return delta_log.Mark(_app(self.release), self.number + writes)
 
-    def options(self) -> dict[str, str]:
-        """Write options under which Delta refuses what an older claim writes."""
-        return {"txnAppId": self.app, "txnVersion": str(self.number + 1)}
+
+def _app(release: str) -> str:
+    """The name that Delta keeps the number under."""
+    return f"freeze:{release}"
 
 
 def _of_few_rows(
@@ -96,12 +96,14 @@ def claim(warehouse: Warehouse, release: str, *, is_withheld: bool = False) -> C
     secrets = ROW_TABLES[-1]
     mine_to_be = [t for t in ROW_TABLES if t != secrets or is_withheld or tables.exists(warehouse, secrets)]
     claimed = ("releases", *mine_to_be)
-    newest = max(tables.last_transaction(warehouse, t, f"freeze:{release}") for t in claimed)
+    newest = max(tables.last_transaction(warehouse, t, _app(release)) for t in claimed)
     # Microseconds and three random digits: unique in practice, and later claims are larger.
     now = (time.time_ns() // 1000) * 1000 + random.randrange(1000)
     mine = Claim(release, max(now, newest + 1) // 2 * 2 + 2)
     with ThreadPoolExecutor(len(claimed)) as pool:  # what takes the time is waiting for files, not work
-        fenced = list(pool.map(lambda table: tables.fence(warehouse, table, mine.app, mine.number), claimed))
+        fenced = list(
+            pool.map(lambda table: tables.fence(warehouse, table, mine.mark(writes=False)), claimed)
+        )
         check_is_free(warehouse, release)  # nobody can register under an older claim from here on
         left = [
             table for table, had_rows in zip(claimed, fenced, strict=True) if had_rows and table != "releases"
@@ -116,13 +118,13 @@ def claim(warehouse: Warehouse, release: str, *, is_withheld: bool = False) -> C
 
 def add_rows(warehouse: Warehouse, mine: Claim, table: str, rows: DataFrame, *, is_held: bool = False) -> int:
     """Add the rows of the claimed release to a table; ``is_held`` as for :func:`tables.append`."""
-    return tables.append(warehouse, table, rows, options=mine.options(), is_held=is_held)
+    return tables.append(warehouse, table, rows, mark=mine.mark(writes=True), is_held=is_held)
 
 
 @_of_few_rows
 def register(warehouse: Warehouse, mine: Claim, row: DataFrame) -> None:
     """Make it a release; :class:`ConflictError` where a newer claim came between."""
-    tables.append(warehouse, "releases", row, options=mine.options())
+    tables.append(warehouse, "releases", row, mark=mine.mark(writes=True))
     won = tables.read(warehouse, "releases").where(
         (F.col("release") == mine.release) & (F.col("freeze_id") == mine.number)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from synlake import contract, delta_log
-from synlake.errors import InputError, WarehouseVersionError
+from synlake.errors import ConflictError, InputError, WarehouseVersionError
 from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
 from synlake.schemas.table import Table
@@ -22,6 +22,8 @@ from synlake.warehouse import Warehouse
 #: Raised when tables of an older synlake can no longer be read as they are.
 LAYOUT_VERSION = 1
 _LAYOUT_PROPERTY = "synlake.layout"
+#: Selects all rows of a table.
+EVERYTHING = "true"
 
 
 def path(warehouse: Warehouse, table: str) -> str:
@@ -63,9 +65,13 @@ def read(warehouse: Warehouse, table: str) -> DataFrame:
             f"  next: ./submit.sh {writer} --warehouse {warehouse.root}"
         )
     check_layout(warehouse, table)
+    pin = warehouse.pins.get(table)
+    listed = delta_log.read_listed(warehouse.spark, path(warehouse, table), pin)
+    if listed is not None:
+        return listed
     reader = warehouse.spark.read.format("delta")
-    if table in warehouse.pins:
-        reader = reader.option("versionAsOf", warehouse.pins[table])
+    if pin is not None:
+        reader = reader.option("versionAsOf", pin)
     return reader.load(path(warehouse, table))
 
 
@@ -100,8 +106,7 @@ def overwrite(warehouse: Warehouse, table: str, df: DataFrame, *, where: str | N
     """Replace the rows of a table (or those that ``where`` selects) in one commit; returns rows written."""
     spec = TABLES[table]
     _create(warehouse, spec)
-    with_where = {"replaceWhere": where} if where else {}
-    return _write(warehouse, spec, df, mode="overwrite", options=with_where)
+    return _write(warehouse, spec, df, replaces=where or EVERYTHING)
 
 
 def append(
@@ -109,16 +114,16 @@ def append(
     table: str,
     df: DataFrame,
     *,
-    options: Mapping[str, str] | None = None,
+    mark: delta_log.Mark | None = None,
     is_held: bool = False,
 ) -> int:
-    """Add rows in one commit; returns rows written. No commit is made for no rows.
+    """Add rows in one commit; returns rows written. No commit is made for no rows, or for a ``mark`` that is old.
 
     ``is_held`` says that the caller holds ``df`` on disk, so that it need not be held here once more.
     """
     spec = TABLES[table]
     _create(warehouse, spec)
-    return _write(warehouse, spec, df, mode="append", options=options or {}, is_held=is_held)
+    return _write(warehouse, spec, df, mark=mark, is_held=is_held)
 
 
 def insert_new(warehouse: Warehouse, table: str, df: DataFrame) -> int:
@@ -129,7 +134,7 @@ def insert_new(warehouse: Warehouse, table: str, df: DataFrame) -> int:
     fresh = df.dropDuplicates(list(spec.key)).join(
         read(known, table).select(*spec.key), on=list(spec.key), how="left_anti"
     )
-    return _write(warehouse, spec, fresh, mode="append", options={})
+    return _write(warehouse, spec, fresh)
 
 
 def upsert(warehouse: Warehouse, table: str, df: DataFrame, *, compared: Sequence[str]) -> tuple[int, int]:
@@ -147,7 +152,7 @@ def upsert(warehouse: Warehouse, table: str, df: DataFrame, *, compared: Sequenc
         n_replaced = staged.where("is_known").count()
         rows = staged.drop("is_known")
         if not n_replaced:
-            return _write(warehouse, spec, rows, mode="append", options={}, is_held=True), 0
+            return _write(warehouse, spec, rows, is_held=True), 0
         n_rows = contract.check(rows, spec)
         _merge(warehouse, spec, rows)
     return n_rows - n_replaced, n_replaced
@@ -157,7 +162,7 @@ def append_unstaged(warehouse: Warehouse, table: str, df: DataFrame) -> None:
     """Add rows that are too big to be held back for a check first (image bytes); keys are the caller's care."""
     spec = TABLES[table]
     _create(warehouse, spec)
-    _save(warehouse, spec, contract.conform(df, spec), "append", {})
+    _save(warehouse, spec, contract.conform(df, spec))
 
 
 def make(warehouse: Warehouse, table: str) -> str:
@@ -176,7 +181,7 @@ def overwrite_unstaged(warehouse: Warehouse, table: str, df: DataFrame) -> None:
     """Replace the rows of a table that is too big to be held back for a check; its key is the writer's care."""
     spec = TABLES[table]
     _create(warehouse, spec)
-    _save(warehouse, spec, contract.conform(df, spec), "overwrite", {})
+    _save(warehouse, spec, contract.conform(df, spec), replaces=EVERYTHING)
 
 
 def last_transaction(warehouse: Warehouse, table: str, app: str) -> int:
@@ -186,13 +191,13 @@ def last_transaction(warehouse: Warehouse, table: str, app: str) -> int:
     return delta_log.last_transaction(warehouse.spark, path(warehouse, table), app)
 
 
-def fence(warehouse: Warehouse, table: str, app: str, number: int) -> bool:
-    """Have what ``app`` writes with a smaller transaction number refused from now on; no rows are written.
+def fence(warehouse: Warehouse, table: str, mark: delta_log.Mark) -> bool:
+    """Have what its app writes under a smaller number refused from now on; no rows are written.
 
-    Returns whether ``app`` had committed one before, so that it may have rows in the table.
+    Returns whether the app had committed one before, so that it may have rows in the table.
     """
     _create(warehouse, TABLES[table])
-    return delta_log.commit_transaction(warehouse.spark, path(warehouse, table), app, number)
+    return delta_log.commit_mark(warehouse.spark, path(warehouse, table), mark)
 
 
 def discard_unfinished(warehouse: Warehouse, table: str, where: str) -> None:
@@ -218,9 +223,9 @@ def _write(
     warehouse: Warehouse,
     spec: Table,
     df: DataFrame,
-    mode: str,
-    options: Mapping[str, str],
     *,
+    replaces: str | None = None,
+    mark: delta_log.Mark | None = None,
     is_held: bool = False,
 ) -> int:
     """Stage, check, commit.
@@ -231,8 +236,8 @@ def _write(
     conforming = contract.conform(df, spec)
     with nullcontext(conforming) if is_held else held(conforming) as staged:
         n_rows = contract.check(staged, spec)
-        if n_rows or mode == "overwrite":
-            _save(warehouse, spec, _laid_out(staged, spec, n_rows), mode, options)
+        if n_rows or replaces:
+            _save(warehouse, spec, _laid_out(staged, spec, n_rows), replaces=replaces, mark=mark)
     return n_rows
 
 
@@ -245,15 +250,48 @@ def _laid_out(df: DataFrame, spec: Table, n_rows: int) -> DataFrame:
     return df.repartitionByRange(*spec.cluster_by).sortWithinPartitions(*spec.cluster_by)
 
 
-def _save(warehouse: Warehouse, spec: Table, df: DataFrame, mode: str, options: Mapping[str, str]) -> None:
-    writer = df.write.format("delta").mode(mode).options(**options)
-    if warehouse.note:
-        writer = writer.option("userMetadata", warehouse.note)
+def _save(
+    warehouse: Warehouse,
+    spec: Table,
+    df: DataFrame,
+    *,
+    replaces: str | None = None,
+    mark: delta_log.Mark | None = None,
+) -> None:
+    """Commit rows: beside those that are there, or in the place of those that ``replaces`` selects.
+
+    :class:`ConflictError` where another process changed the table meanwhile, in a way that matters.
+    """
+    try:
+        _commit(warehouse, spec, df, replaces, mark)
+    except delta_log.CONFLICTS:
+        raise ConflictError(
+            f"table {spec.name}: another run changed it at the same time, and this one has written nothing to it\n"
+            "  next: let the other one end, then run the same command again"
+        ) from None
+
+
+def _commit(
+    warehouse: Warehouse, spec: Table, df: DataFrame, replaces: str | None, mark: delta_log.Mark | None
+) -> None:
+    target, note = path(warehouse, spec.name), warehouse.note
+    is_plain = spec.is_compressed and replaces in (None, EVERYTHING)
+    if is_plain and delta_log.write_rows(
+        warehouse.spark, target, df, replaces=bool(replaces), mark=mark, note=note
+    ):
+        return
+    writer = df.write.format("delta").mode("overwrite" if replaces else "append")
+    if replaces not in (None, EVERYTHING):
+        writer = writer.option("replaceWhere", replaces)
+    if mark is not None:
+        writer = writer.option("txnAppId", mark.app).option("txnVersion", mark.number)
+    if note:
+        writer = writer.option("userMetadata", note)
     if spec.partition_by:
         writer = writer.partitionBy(*spec.partition_by)
     if not spec.is_compressed:
         writer = writer.option("compression", "none")
-    writer.save(path(warehouse, spec.name))
+    writer.save(target)
 
 
 def _merge(warehouse: Warehouse, spec: Table, df: DataFrame) -> None:

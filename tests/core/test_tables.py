@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
 from rows import as_dicts, rows
 
-from synlake import contract, plain_files, tables
-from synlake.errors import ContractError, EnvironmentFault, InputError, WarehouseVersionError
+from synlake import contract, delta_log, plain_files, tables
+from synlake.errors import ConflictError, ContractError, EnvironmentFault, InputError, WarehouseVersionError
 from synlake.schemas import TABLES
 from synlake.warehouse import Warehouse, open_warehouse
 
@@ -78,6 +80,96 @@ def test_pins_hold_a_reader_to_a_version(spark, warehouse):
     tables.overwrite(warehouse, "queries", rows(spark, "queries", {"query": "b", "kind": "lemma"}))
     assert as_dicts(tables.read(pinned, "queries"))[0]["query"] == "a"
     assert as_dicts(tables.read(warehouse, "queries"))[0]["query"] == "b"
+
+
+def words(spark, *given):
+    return rows(spark, "queries", *({"query": word, "kind": "lemma"} for word in given))
+
+
+def words_in(df):
+    return sorted(row["query"] for row in df.collect())
+
+
+def forget_checksum_files(warehouse, table):
+    """As where another engine wrote last, or a table has too many files to be listed."""
+    for path in Path(tables.path(warehouse, table), "_delta_log").glob("*.crc"):
+        path.unlink()
+    warehouse.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+
+@pytest.mark.parametrize("is_listed", [True, False], ids=["listed", "unlisted"])
+def test_every_version_is_as_delta_and_delta_rs_read_it(spark, warehouse, is_listed):
+    noted = replace(warehouse, user_metadata={"stage": "of a test"})
+    for write, given in [("overwrite", "ab"), ("append", "c"), ("overwrite", "de")]:
+        if not is_listed:
+            tables.make(warehouse, "queries")
+            forget_checksum_files(warehouse, "queries")
+        getattr(tables, write)(noted, "queries", words(spark, *given))
+    place, newest = tables.path(warehouse, "queries"), tables.version(warehouse, "queries")
+    for back, expected in enumerate(["de", "abc", "ab", ""]):
+        version = newest - back
+        ours = tables.read(replace(warehouse, pins={"queries": version}), "queries")
+        theirs = spark.read.format("delta").option("versionAsOf", version).load(place)
+        rust = DeltaTable(place, version=version).to_pyarrow_table().column("query").to_pylist()
+        assert words_in(ours) == words_in(theirs) == sorted(rust) == list(expected)
+    commits = tables.commits(warehouse, "queries").orderBy("version").collect()[1:]
+    assert [commit["operationParameters"]["mode"] for commit in commits] == [
+        "Overwrite",
+        "Append",
+        "Overwrite",
+    ]
+    assert {commit["userMetadata"] for commit in commits} == {'{"stage": "of a test"}'}
+
+
+def test_to_plan_a_read_of_a_listed_table_takes_no_spark_job(spark, warehouse):
+    def jobs_of(group):
+        spark.sparkContext.setJobGroup(group, group)
+        files = tables.read(warehouse, "queries").inputFiles()
+        return len(files), len(spark.sparkContext.statusTracker().getJobIdsForGroup(group))
+
+    tables.overwrite(warehouse, "queries", words(spark, "a"))
+    assert jobs_of("listed") == (1, 0)
+    forget_checksum_files(warehouse, "queries")
+    n_files, n_jobs = jobs_of("unlisted")
+    assert (n_files, n_jobs > 0) == (1, True)
+
+
+def test_of_two_that_replace_all_rows_at_once_one_is_refused(spark, warehouse, monkeypatch):
+    tables.overwrite(warehouse, "queries", words(spark, "a"))
+    operation = delta_log._write_operation
+
+    def interrupted(*given, **named):  # called between the writing of files and their commit
+        monkeypatch.setattr(delta_log, "_write_operation", operation)
+        tables.overwrite(warehouse, "queries", words(spark, "b"))
+        return operation(*given, **named)
+
+    monkeypatch.setattr(delta_log, "_write_operation", interrupted)
+    with pytest.raises(ConflictError, match="table queries: another run changed it"):
+        tables.overwrite(warehouse, "queries", words(spark, "c"))
+    assert words_in(tables.read(warehouse, "queries")) == ["b"]
+
+
+def test_a_mark_that_is_refused_looks_again(spark, warehouse, monkeypatch):
+    place, operation = tables.make(warehouse, "queries"), delta_log._write_operation
+
+    def interrupted(*given, **named):
+        monkeypatch.setattr(delta_log, "_write_operation", operation)
+        assert not delta_log.commit_mark(spark, place, delta_log.Mark("a", 4))
+        return operation(*given, **named)
+
+    monkeypatch.setattr(delta_log, "_write_operation", interrupted)
+    assert delta_log.commit_mark(spark, place, delta_log.Mark("a", 2))
+    assert delta_log.last_transaction(spark, place, "a") == 4
+    assert delta_log.last_transaction(spark, place, "b") == 0
+
+
+def test_rows_are_not_added_to_a_table_of_other_columns(spark, warehouse):
+    place = tables.path(warehouse, "queries")
+    tables.overwrite(warehouse, "queries", words(spark, "a"))
+    spark.sql(f"ALTER TABLE delta.`{place}` ADD COLUMNS (mood string)")
+    other = words(spark, "b").drop("kind")
+    assert not delta_log.write_rows(spark, place, other, replaces=False, mark=None, note="")
+    assert words_in(tables.read(warehouse, "queries")) == ["a"]
 
 
 def test_a_warehouse_of_a_newer_synlake_is_refused(spark, warehouse):
