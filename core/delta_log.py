@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,20 @@ class Mark:
 
     app: str
     number: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """What rows are to a table: ``replaces`` all that are there, or is added. ``note`` is the commit's userMetadata.
+
+    No row is written where one breaks one of ``rules`` (SQL by title), and none where the app of ``mark`` has committed
+    its number or a larger one.
+    """
+
+    replaces: bool
+    mark: Mark | None
+    note: str
+    rules: Mapping[str, str]
 
 
 def newest_version(spark: SparkSession, path: str) -> int:
@@ -122,35 +136,36 @@ def commit_mark(spark: SparkSession, path: str, mark: Mark) -> bool:
     raise refused
 
 
-def write_rows(
-    spark: SparkSession, path: str, df: DataFrame, *, replaces: bool, mark: Mark | None, note: str
-) -> bool:
+def write_rows(spark: SparkSession, path: str, df: DataFrame, change: Change) -> bool:
     """Add rows, or replace all with them, in one commit; returns False, and does nothing, where that is not known how.
 
-    It is what Delta's own writer does, but for working the log through first: known are tables whose checksum file
-    lists their data files, with exactly the columns of ``df``. Nothing is written where the app of the ``mark`` has
-    committed its number or a larger one.
+    It is what Delta's own writer does, but for working the log through first: to replace rows is known of tables whose
+    checksum file lists their data files, and to add some of all; with exactly the table's columns.
     """
     jvm = spark._jvm
     assert jvm is not None
     none = jvm.scala.Option.empty()
     transaction = _log(spark, path).startTransaction(none, none)
     snapshot = transaction.snapshot()
-    files = _listed_files(snapshot)
-    if files is None or snapshot.schema().catalogString() != df._jdf.schema().catalogString():
+    files = _listed_files(snapshot) if change.replaces else None
+    if snapshot.schema().catalogString() != df._jdf.schema().catalogString():
         return False
-    gone = []
-    if replaces:
+    others: list[Any] = []
+    if change.replaces:
+        if files is None:
+            return False
         transaction.readWholeTable()
-        gone = [files.apply(index).remove() for index in range(files.size())]
-    marks = []
-    if mark is not None:
-        if _read_number(transaction, mark.app) >= mark.number:
+        others += [files.apply(index).remove() for index in range(files.size())]
+    if change.mark is not None:
+        if _read_number(transaction, change.mark.app) >= change.mark.number:
             return True
-        marks = [_set_transaction(jvm, mark)]
-    written = transaction.writeFiles(df._jdf)
-    actions = written.appendedAll(_sequence(jvm, [*gone, *marks]))
-    transaction.commit(actions, _write_operation(jvm, note, replaces=replaces))
+        others.append(_set_transaction(jvm, change.mark))
+    parser = spark._jsparkSession.sessionState().sqlParser()
+    check = getattr(jvm.org.apache.spark.sql.delta.constraints, "Constraints$Check")
+    checks = [check(title, parser.parseExpression(rule)) for title, rule in change.rules.items()]
+    written = transaction.writeFiles(df._jdf, _sequence(jvm, checks))
+    operation = _write_operation(jvm, change.note, replaces=change.replaces)
+    transaction.commit(written.appendedAll(_sequence(jvm, others)), operation)
     return True
 
 

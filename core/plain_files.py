@@ -45,8 +45,14 @@ def _move_part(spark: SparkSession, scratch: str, target: str) -> None:
 
 
 def write_files(warehouse: Warehouse, folder: str, df: DataFrame, *, partition_by: str) -> None:
-    """Replace a folder of plain Parquet files below the warehouse; for what belongs to one release alone."""
-    df.write.mode("overwrite").partitionBy(partition_by).parquet(f"{warehouse.root.rstrip('/')}/{folder}")
+    """Replace a folder of plain Parquet files below the warehouse; for what belongs to one release alone.
+
+    It is of ids and hashes, in which there is nothing to be found for a dictionary or to be compressed.
+    """
+    writer = (
+        df.write.mode("overwrite").option("compression", "none").option("parquet.enable.dictionary", False)
+    )
+    writer.partitionBy(partition_by).parquet(f"{warehouse.root.rstrip('/')}/{folder}")
 
 
 def read_files(warehouse: Warehouse, folder: str, schema: str) -> DataFrame:

@@ -121,6 +121,13 @@ def add_rows(warehouse: Warehouse, mine: Claim, table: str, rows: DataFrame, *, 
     return tables.append(warehouse, table, rows, mark=mine.mark(writes=True), is_held=is_held)
 
 
+def add_unique_rows(
+    warehouse: Warehouse, mine: Claim, table: str, rows: DataFrame, sizes: Mapping[str, int]
+) -> None:
+    """The same for rows whose keys are known to be unique, as for :func:`tables.append_unique`."""
+    tables.append_unique(warehouse, table, rows, sizes, mark=mine.mark(writes=True))
+
+
 @_of_few_rows
 def register(warehouse: Warehouse, mine: Claim, row: DataFrame) -> None:
     """Make it a release; :class:`ConflictError` where a newer claim came between."""

@@ -9,10 +9,14 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from synlake.local_rows import local_rows
+
 #: Bytes of images that one task works through, about.
 TASK_BYTES = 128 << 20
 #: Tasks for each core at the least, so that one slow task does not hold up the rest.
 TASKS_PER_CORE = 2
+#: Rows of a release in one file, about: 30 MB.
+FILE_ROWS = 250_000
 
 _FOR_WIDE_ROWS = {
     "spark.sql.parquet.columnarReaderBatchSize": "64",
@@ -66,6 +70,24 @@ def few_rows(spark: SparkSession) -> Iterator[None]:
     """
     with _settings(spark, _FOR_FEW_ROWS):
         yield
+
+
+def dealt_by_class(df: DataFrame, sizes: Mapping[str, int], *, by: str, within: str) -> DataFrame:
+    """``df`` in partitions of some :data:`FILE_ROWS` rows, those of a class (``by``) side by side in as few as can be.
+
+    ``sizes`` counts the rows of each class, so that nothing need be sampled. In a class they are ordered by a hash of
+    ``within``, and a class that is in several partitions is spread by it: to sort by one number costs least.
+    """
+    starts, n_rows = [], 0
+    for name, n in sorted(sizes.items()):
+        starts.append((name, n_rows, n))
+        n_rows += n
+    n_partitions = -(-n_rows // FILE_ROWS) or 1
+    places = local_rows(df.sparkSession, starts, f"{by} string, _start long, _n long")
+    at = F.coalesce(F.pmod(F.xxhash64(within), F.col("_n")) + F.col("_start"), F.lit(0)).alias("_at")
+    placed = df.join(F.broadcast(places), on=by, how="left").select(*df.columns, at)
+    target = F.floor(F.col("_at") * n_partitions / max(1, n_rows)).cast("int")
+    return placed.repartitionById(n_partitions, target).sortWithinPartitions("_at").drop("_at")
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
 from delta.tables import DeltaTable  # noqa: TID251 - this is that place
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -16,7 +18,7 @@ from synlake.errors import ConflictError, InputError, WarehouseVersionError
 from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
 from synlake.schemas.table import Table
-from synlake.spread import held
+from synlake.spread import dealt_by_class, held
 from synlake.warehouse import Warehouse
 
 #: Raised when tables of an older synlake can no longer be read as they are.
@@ -66,9 +68,10 @@ def read(warehouse: Warehouse, table: str) -> DataFrame:
         )
     check_layout(warehouse, table)
     pin = warehouse.pins.get(table)
-    listed = delta_log.read_listed(warehouse.spark, path(warehouse, table), pin)
-    if listed is not None:
-        return listed
+    if warehouse.trusts_lists:
+        listed = delta_log.read_listed(warehouse.spark, path(warehouse, table), pin)
+        if listed is not None:
+            return listed
     reader = warehouse.spark.read.format("delta")
     if pin is not None:
         reader = reader.option("versionAsOf", pin)
@@ -124,6 +127,31 @@ def append(
     spec = TABLES[table]
     _create(warehouse, spec)
     return _write(warehouse, spec, df, mark=mark, is_held=is_held)
+
+
+def append_unique(
+    warehouse: Warehouse,
+    table: str,
+    df: DataFrame,
+    sizes: Mapping[str, int],
+    *,
+    mark: delta_log.Mark | None = None,
+) -> None:
+    """Add rows that are computed once, as they are written: their keys are known to be unique.
+
+    ``sizes`` counts them by the first column of ``cluster_by``, as many as the driver can hold. Where a row breaks the
+    table's rules, none is written.
+    """
+    spec = TABLES[table]
+    _create(warehouse, spec)
+    conforming = contract.conform(df, spec)
+    by, within = spec.cluster_by
+    laid_out = dealt_by_class(conforming, sizes, by=by, within=within)
+    try:
+        _save(warehouse, spec, laid_out, mark=mark, rules=spec.rules)
+    except (PySparkException, Py4JError):
+        contract.check(conforming, spec)  # which lists what is wrong, if it is this
+        raise
 
 
 def insert_new(warehouse: Warehouse, table: str, df: DataFrame) -> int:
@@ -257,13 +285,21 @@ def _save(
     *,
     replaces: str | None = None,
     mark: delta_log.Mark | None = None,
+    rules: Mapping[str, str] | None = None,
 ) -> None:
     """Commit rows: beside those that are there, or in the place of those that ``replaces`` selects.
 
-    :class:`ConflictError` where another process changed the table meanwhile, in a way that matters.
+    ``rules`` are checked as the rows are written; else they have been before. :class:`ConflictError` where another
+    process changed the table meanwhile, in a way that matters.
     """
     try:
-        _commit(warehouse, spec, df, replaces, mark)
+        if spec.is_compressed and replaces in (None, EVERYTHING):
+            change = delta_log.Change(bool(replaces), mark, warehouse.note, rules or {})
+            if delta_log.write_rows(warehouse.spark, path(warehouse, spec.name), df, change):
+                return
+        if rules:
+            contract.check(df, spec)
+        _save_by_delta(warehouse, spec, df, replaces, mark)
     except delta_log.CONFLICTS:
         raise ConflictError(
             f"table {spec.name}: another run changed it at the same time, and this one has written nothing to it\n"
@@ -271,27 +307,21 @@ def _save(
         ) from None
 
 
-def _commit(
+def _save_by_delta(
     warehouse: Warehouse, spec: Table, df: DataFrame, replaces: str | None, mark: delta_log.Mark | None
 ) -> None:
-    target, note = path(warehouse, spec.name), warehouse.note
-    is_plain = spec.is_compressed and replaces in (None, EVERYTHING)
-    if is_plain and delta_log.write_rows(
-        warehouse.spark, target, df, replaces=bool(replaces), mark=mark, note=note
-    ):
-        return
     writer = df.write.format("delta").mode("overwrite" if replaces else "append")
     if replaces not in (None, EVERYTHING):
         writer = writer.option("replaceWhere", replaces)
     if mark is not None:
         writer = writer.option("txnAppId", mark.app).option("txnVersion", mark.number)
-    if note:
-        writer = writer.option("userMetadata", note)
+    if warehouse.note:
+        writer = writer.option("userMetadata", warehouse.note)
     if spec.partition_by:
         writer = writer.partitionBy(*spec.partition_by)
     if not spec.is_compressed:
         writer = writer.option("compression", "none")
-    writer.save(target)
+    writer.save(path(warehouse, spec.name))
 
 
 def _merge(warehouse: Warehouse, spec: Table, df: DataFrame) -> None:
@@ -326,6 +356,8 @@ def _create(warehouse: Warehouse, spec: Table) -> None:
         .property(_LAYOUT_PROPERTY, str(LAYOUT_VERSION))
         .property("delta.appendOnly", str(spec.is_append_only).lower())
     )
+    if spec.n_with_statistics is not None:
+        builder = builder.property("delta.dataSkippingNumIndexedCols", str(spec.n_with_statistics))
     if spec.partition_by:
         builder = builder.partitionedBy(*spec.partition_by)
     builder.execute()

@@ -17,12 +17,16 @@ from synlake.errors import EnvironmentFault, InputError
 
 @dataclass(frozen=True)
 class Warehouse:
-    """Where the tables are. ``pins`` fixes the versions that ``tables.read`` sees, so a stage reads one state."""
+    """Where the tables are. ``pins`` fixes the versions that ``tables.read`` sees, so a stage reads one state.
+
+    ``trusts_lists`` allows it to read the files that Delta's checksum files list, rather than work its log through.
+    """
 
     spark: SparkSession
     root: str
     pins: Mapping[str, int] = field(default_factory=dict)
     user_metadata: Mapping[str, str] = field(default_factory=dict)
+    trusts_lists: bool = True
 
     @property
     def note(self) -> str:

@@ -8,12 +8,13 @@ The checksum is the same for the same images, labels and splits on any machine.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from synlake import registry, tables
@@ -22,11 +23,11 @@ from synlake.errors import InputError, UsageError
 from synlake.jobs import deriving, freezing, placing
 from synlake.jobs.release_utility import utility_controls
 from synlake.methods.audit import audit_table, audited
-from synlake.methods.release import decided_labels, judge_pool
+from synlake.methods.release import counted, decided_labels, judge_pool
 from synlake.methods.withholding import SPLIT, images_per_class
 from synlake.schemas import TABLES
 from synlake.spread import held, joined_in_place
-from synlake.stage import Outcome, flagged_outcome, last_configs
+from synlake.stage import Outcome, last_configs
 from synlake.warehouse import Warehouse
 
 #: Stages whose settings say how labels came about.
@@ -93,28 +94,50 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         return deriving.derive(warehouse, settings)
     _check_holdout(replace(warehouse, pins={}), settings)
     _check_audit(warehouse, settings)
-    with _judged(warehouse) as judged:
-        outcome = flagged_outcome(judged, "left_out")
+    with ExitStack() as stack:
+        judged = stack.enter_context(_judged(warehouse))
+        found = _Counted(counted(judged).collect())  # one row a class and reason
+        outcome = found.outcome
         if not outcome.rows_kept:
             raise InputError(
                 f"--release {settings.release}: nothing to freeze; left out: {dict(outcome.rejected)}"
             )
         taken = judged.where("left_out IS NULL")
         configs = {**last_configs(warehouse), "freeze-release": asdict(settings)}
-        with placing.placed(warehouse, taken, settings, configs, n_images=outcome.rows_kept) as images:
-            deriving.check_version(warehouse, settings.release, images)
-            nouns = _nouns(warehouse, settings.selection_id)
-            mine = registry.claim(warehouse, settings.release, is_withheld=settings.withhold_labels)
-            rows = {
-                "release_images": images,
-                "release_synsets": _synsets(warehouse, images, settings),
-                "release_hierarchy": _hierarchy(warehouse, nouns, settings.release),
-            }
-            scores = utility_controls(nouns, images, outcome, configs.get("select-synsets", {}))
-            origin = _provenance(warehouse, settings, configs, outcome)
-            checksum = freezing.freeze(warehouse, mine, rows, origin)
+        sizes = {synset_id: n for synset_id, (n, _) in found.classes.items()}
+        images = stack.enter_context(placing.placed(warehouse, taken, settings, configs, sizes=sizes))
+        # The pool has each image of a class once, and no join made more of it.
+        is_unique = outcome.rows_in == tables.read(warehouse, "pool").count()
+        if settings.withhold_labels or not is_unique:
+            images = stack.enter_context(held(images))
+            sizes = {}
+        deriving.check_version(warehouse, settings.release, images)
+        nouns = _nouns(warehouse, settings.selection_id)
+        mine = registry.claim(warehouse, settings.release, is_withheld=settings.withhold_labels)
+        rows = {
+            "release_images": images,
+            "release_synsets": _synsets(warehouse, images, settings),
+            "release_hierarchy": _hierarchy(warehouse, nouns, settings.release),
+        }
+        scores = utility_controls(nouns, found.classes, outcome, configs.get("select-synsets", {}))
+        origin = _provenance(warehouse, settings, configs, outcome)
+        checksum = freezing.freeze(warehouse, mine, rows, origin, sizes=sizes)
     note = f"release {settings.release} is frozen, content_checksum {checksum}"
     return replace(outcome, controls=(*outcome.controls, *scores), notes=(note,))
+
+
+class _Counted:
+    """What the rows of :func:`counted` add up to: ``outcome``, and (images, sum of confidence) of each class."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        rejected, self.classes = Counter[str](), {}
+        for row in rows:
+            if row["left_out"] is None:
+                self.classes[row["synset_id"]] = row["n"], row["confidence"] or 0.0
+            else:
+                rejected[row["left_out"]] += row["n"]
+        n_kept = sum(n for n, _ in self.classes.values())
+        self.outcome = Outcome(n_kept + rejected.total(), n_kept, dict(rejected))
 
 
 @contextmanager

@@ -37,12 +37,17 @@ class Provenance:
 
 
 def freeze(
-    warehouse: Warehouse, mine: registry.Claim, rows: Mapping[str, DataFrame], origin: Provenance
+    warehouse: Warehouse,
+    mine: registry.Claim,
+    rows: Mapping[str, DataFrame],
+    origin: Provenance,
+    *,
+    sizes: Mapping[str, int] | None = None,
 ) -> str:
     """Add the rows of each table, register them as a release, write its manifest; returns the checksum.
 
-    The caller holds the rows of ``release_images``. With ``origin.is_withheld`` the labels of its holdout go to
-    a table of their own.
+    The caller holds the rows of ``release_images``, or knows that their keys are unique and gives the ``sizes`` of
+    classes. With ``origin.is_withheld`` the labels of its holdout go to a table of their own.
     """
     images = rows["release_images"]
     shown = {"release_images": published(images), "release_withheld": withheld(images)}
@@ -50,8 +55,11 @@ def freeze(
     # The small tables wait for files more than they work.
     with ThreadPoolExecutor(len(every)) as pool:
 
-        def add(table: str) -> int:
-            return registry.add_rows(warehouse, mine, table, every[table], is_held="images" in table)
+        def add(table: str) -> None:
+            if table == "release_images" and sizes:
+                registry.add_unique_rows(warehouse, mine, table, every[table], sizes)
+            else:
+                registry.add_rows(warehouse, mine, table, every[table], is_held="images" in table)
 
         list(pool.map(add, every))
     now = replace(warehouse, pins={})

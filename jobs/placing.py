@@ -14,6 +14,7 @@ from synlake import registry
 from synlake.methods.near_groups import (
     duplicate_edges,
     edges_of,
+    hashes_of,
     hashes_to_group,
     near_pairs_of,
     near_secret,
@@ -35,9 +36,14 @@ PRINTS = ("format", "width_px", "height_px", "phash", "hash_mode")
 
 @contextmanager
 def placed(
-    warehouse: Warehouse, taken: DataFrame, settings: Config, configs: Mapping[str, Any], *, n_images: int
+    warehouse: Warehouse,
+    taken: DataFrame,
+    settings: Config,
+    configs: Mapping[str, Any],
+    *,
+    sizes: Mapping[str, int],
 ) -> Iterator[DataFrame]:
-    """Rows of ``release_images``, held on disk, from the ``taken`` rows of the pool; ``n_images`` is their number.
+    """Rows of ``release_images`` from the ``taken`` rows of the pool; ``sizes`` counts those of each synset.
 
     The caller holds ``taken``, which has the columns :data:`PRINTS` of their images too. ``configs`` has the
     settings of the stages before.
@@ -50,18 +56,20 @@ def placed(
         if is_apart or not settings.tau:
             edges = duplicate_edges(taken).unionByName(repeated_edges(taken))
         else:
-            pairs = stack.enter_context(held(_near(taken, secret, settings.tau, n_images)))
-            hashes = stack.enter_context(held(hashes_to_group(taken, pairs)))
-            hashes.count()  # mostly few: a join with rows whose size Spark knows need not shuffle the others
-            rows = stack.enter_context(held(rows_to_group(taken, hashes)))
+            nothing = taken.select("phash").limit(0)
+            hashes = stack.enter_context(held(hashes_of(taken, nothing if secret is None else secret)))
+            near = near_pairs_of(hashes, n_images=sum(sizes.values()), tau=settings.tau)
+            pairs = stack.enter_context(held(near))
+            grouped_hashes = stack.enter_context(held(hashes_to_group(hashes, pairs)))
+            grouped_hashes.count()  # mostly few: a join with rows whose size Spark knows need not shuffle the others
+            rows = stack.enter_context(held(rows_to_group(taken, grouped_hashes)))
             rows.count()  # few of them as well
             edges = edges_of(rows, pairs)
         edges = stack.enter_context(held(edges))
         grouped = with_groups(taken, edges, n_edges=edges.count())
         fixed = None
         if earlier is not None and secret is not None:
-            near = None if pairs is None else near_secret(taken, secret, pairs)
-            fixed = fixed_splits(earlier, near)
+            fixed = fixed_splits(earlier, None if pairs is None else near_secret(taken, secret, pairs))
         grouped = with_fixed(grouped, fixed)
         if fixed is not None:
             grouped = stack.enter_context(held(grouped))  # else each use joins all earlier images
@@ -74,16 +82,10 @@ def placed(
             n_test=settings.n_test,
             n_holdout=settings.n_holdout,
             seed=settings.seed,
+            sizes=sizes if fixed is None else None,
         )
         columns = {"release": F.lit(settings.release), "label": F.col("synset_id")}
-        images = split.withColumns(columns).select(*TABLES["release_images"].schema.names)
-        yield stack.enter_context(held(images))
-
-
-def _near(images: DataFrame, secret: DataFrame | None, tau: int, n_images: int) -> DataFrame:
-    nothing = images.select("phash", F.lit("test").alias("split")).limit(0)
-    asked = nothing if secret is None else secret
-    return near_pairs_of(images.select("phash"), asked, n_images=n_images, tau=tau)
+        yield split.withColumns(columns).select(*TABLES["release_images"].schema.names)
 
 
 def _is_apart(last: Mapping[str, Any] | None, tau: int) -> bool:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
 from synlake.methods.objective import ReleaseFacts, Weights, score_release
 from synlake.methods.selection import Synset
 from synlake.stage import Control, Outcome
@@ -17,18 +14,17 @@ _INVISIBLE = ("not_under_root", "instance", "excluded_branch")
 
 
 def utility_controls(
-    nouns: Sequence[Mapping[str, Any]], images: DataFrame, outcome: Outcome, config: Mapping[str, Any]
+    nouns: Sequence[Mapping[str, Any]],
+    counted: Mapping[str, tuple[int, float]],
+    outcome: Outcome,
+    config: Mapping[str, Any],
 ) -> tuple[Control, ...]:
     """C_cov, C_hier, Q_label, C_cost and U of the images of a release, for ``stage_metrics``.
 
-    ``nouns`` has ``synset_id, parent_ids, depth, reject_reason`` of every synset that was to choose from. ``config``
-    is that of select-synsets: its depths and n_min are what C_hier holds classes against. One row a class comes to
-    the driver.
+    ``nouns`` has ``synset_id, parent_ids, depth, reject_reason`` of every synset that was to choose from, ``counted``
+    the images of each class and the sum of their confidence. ``config`` is that of select-synsets: its depths and
+    n_min are what C_hier holds classes against.
     """
-    by_class = images.groupBy("synset_id").agg(
-        F.count(F.lit(1)).alias("n"), F.sum("confidence").alias("sure")
-    )
-    counted = {row["synset_id"]: (row["n"], row["sure"] or 0.0) for row in by_class.collect()}
     n_images = sum(n for n, _ in counted.values())
     facts = ReleaseFacts(
         classes=[

@@ -9,17 +9,23 @@ from synlake.methods.components import connected_components
 from synlake.methods.pair_routing import near_hashes, plan_join
 
 
-def near_pairs_of(images: DataFrame, secret: DataFrame, *, n_images: int, tau: int) -> DataFrame:
-    """Pairs of near hashes (``hash_l, hash_r``) of ``images``, and between them and the ``secret`` ones.
+def hashes_of(images: DataFrame, secret: DataFrame) -> DataFrame:
+    """``hash, is_known, n_rows`` of every ``phash`` (null: none) of ``images`` and ``secret`` ones, each once.
 
-    Both have ``phash`` (null: none). Equal hashes are no pair: they are found without comparing. Two secret ones
-    that no image of this release has are left out.
+    ``n_rows`` counts those of ``images``; ``is_known`` are the hashes that only secret ones have.
     """
-    hashes = images.select("phash", F.lit(False).alias("is_known")).unionByName(
-        secret.select("phash", F.lit(True).alias("is_known"))
+    both = images.select("phash", F.lit(1).alias("n")).unionByName(
+        secret.select("phash", F.lit(0).alias("n"))
     )
-    nodes = hashes.where("phash IS NOT NULL").groupBy(F.col("phash").alias("hash")).agg(F.min("is_known"))
-    scoped = nodes.toDF("hash", "is_known").select(F.lit("").alias("scope"), "hash", "is_known")
+    found = (
+        both.where("phash IS NOT NULL").groupBy(F.col("phash").alias("hash")).agg(F.sum("n").alias("n_rows"))
+    )
+    return found.select("hash", (F.col("n_rows") == 0).alias("is_known"), "n_rows")
+
+
+def near_pairs_of(hashes: DataFrame, *, n_images: int, tau: int) -> DataFrame:
+    """Pairs of near hashes (``hash_l, hash_r``) of :func:`hashes_of`, of which at least one is an image's."""
+    scoped = hashes.select(F.lit("").alias("scope"), "hash", "is_known")
     return near_hashes(scoped, plan_join(n_images, tau - 1)).select("hash_l", "hash_r")
 
 
@@ -33,9 +39,9 @@ def near_secret(images: DataFrame, secret: DataFrame, pairs: DataFrame) -> DataF
     return found.select("image_id", "split").distinct()
 
 
-def hashes_to_group(images: DataFrame, pairs: DataFrame) -> DataFrame:
-    """``phash`` of which several ``images`` have one, or that are near another (``pairs``), each once: mostly few."""
-    shared = images.where("phash IS NOT NULL").groupBy("phash").count().where("count > 1").select("phash")
+def hashes_to_group(hashes: DataFrame, pairs: DataFrame) -> DataFrame:
+    """``phash`` of which several images have one (:func:`hashes_of`), or that are near another: mostly few."""
+    shared = hashes.where("n_rows > 1").select(F.col("hash").alias("phash"))
     near = [pairs.select(F.col(name).alias("phash")) for name in ("hash_l", "hash_r")]
     return shared.unionByName(near[0]).unionByName(near[1]).distinct()
 

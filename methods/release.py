@@ -47,3 +47,10 @@ def judge_pool(pool: DataFrame, prints: DataFrame, decided: DataFrame) -> DataFr
         .join(decided.drop("item_id"), on=["image_id", "synset_id"], how="left")
         .withColumn("left_out", left_out)
     )
+
+
+def counted(judged: DataFrame) -> DataFrame:
+    """``left_out, synset_id, n, confidence`` (their sum) of rows of :func:`judge_pool`: one row a class and reason."""
+    return judged.groupBy("left_out", "synset_id").agg(
+        F.count(F.lit(1)).alias("n"), F.sum("confidence").alias("confidence")
+    )

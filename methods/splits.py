@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from synlake.local_rows import local_rows
 
 #: A small class gives at most this share of its images to holdout, test and val together.
 MAX_HELD_OUT = 0.5
@@ -13,10 +16,18 @@ MAX_HELD_OUT = 0.5
 PRECEDENCE = ("holdout", "test", "val", "train")
 #: Splits that nothing in train or val may be near to, in any release.
 SECRET = ("holdout", "test")
+_MAX_LONG = 2**63 - 1
 
 
 def assign_splits(
-    images: DataFrame, shared: DataFrame, *, n_val: int, n_test: int, seed: int, n_holdout: int = 0
+    images: DataFrame,
+    shared: DataFrame,
+    *,
+    n_val: int,
+    n_test: int,
+    seed: int,
+    n_holdout: int = 0,
+    sizes: Mapping[str, int] | None = None,
 ) -> DataFrame:
     """Add ``split`` to rows with ``image_id, synset_id, group_id, is_alone, fixed_place``.
 
@@ -30,8 +41,9 @@ def assign_splits(
     the size of that split; only the others are placed by hash.
 
     An image's group is held against where the splits of its class end, so that images are neither sorted nor
-    shuffled. ``images`` is read four times; the caller holds it where it is dear. ``shared`` are the rows of
-    :func:`shared_groups`: mostly few, and where the caller holds them Spark knows it.
+    shuffled. ``images`` is read several times; the caller holds it where it is dear. ``shared`` are the rows of
+    :func:`shared_groups`: mostly few, and where the caller holds them Spark knows it. ``sizes``, images by class, may
+    be given where every image is new: it saves most of the work.
     """
     wanted = {"test": n_test, "val": n_val, "holdout": n_holdout}
     alone = images.where("is_alone").select(
@@ -41,7 +53,10 @@ def assign_splits(
         F.col("fixed_place").alias("_fixed"),
     )
     groups = alone.unionByName(shared)
-    ends = _ends(groups, _classes(images, groups), wanted, seed)
+    if sizes is None:
+        ends = _ends(groups, _classes(images, groups), wanted, seed).drop("_found")
+    else:
+        ends = _ends_of_new(groups, sizes, wanted, seed)
     order = F.array(*map(F.lit, PRECEDENCE))
     split = F.get(order, F.coalesce("_fixed", "fixed_place") - 1)
     for name in wanted:
@@ -97,7 +112,7 @@ def _ends(groups: DataFrame, classes: DataFrame, wanted: Mapping[str, int], seed
     """One row a class with new groups: ``_home``, and the turn of the last group of each split; null: of none.
 
     A split ends with the first group that fills it, and each later one begins there. As every group has an image,
-    of a class no more groups are looked at than the splits have images.
+    of a class no more groups are looked at than the splits have images: ``_found`` counts the images of these.
     """
     order = Window.partitionBy("_home").orderBy("_turn")
     heads = (
@@ -112,7 +127,48 @@ def _ends(groups: DataFrame, classes: DataFrame, wanted: Mapping[str, int], seed
         end = end + _left(n, name, sum(wanted.values()))
         ends.append(F.max(F.when(F.col("_before") < end, F.col("_turn"))).alias(_end(name)))
     with_sizes = heads.withColumn("_before", before).join(F.broadcast(classes), on="_home")
-    return with_sizes.groupBy("_home").agg(*ends)
+    return with_sizes.groupBy("_home").agg(*ends, F.sum("_n").alias("_found"))
+
+
+def _ends_of_new(
+    groups: DataFrame, sizes: Mapping[str, int], wanted: Mapping[str, int], seed: int
+) -> DataFrame:
+    """The same where all groups are new and the ``sizes`` of classes are known: without sorting all of them.
+
+    A class's first groups have small hashes. Those below a bound are looked at, and all of a class only where that was
+    too low: where many of its images are in few groups. One row a class comes to the driver.
+    """
+    spark, n_held_out = groups.sparkSession, sum(wanted.values())
+    bounds = {home: _bound(_held_out(n, n_held_out), n) for home, n in sizes.items()}
+    nothing = [0] * len(PRECEDENCE)
+    columns = ", ".join(f"{_there(split)} int" for split in PRECEDENCE)
+    rows = [(home, n, bounds[home], *nothing) for home, n in sizes.items()]
+    classes = local_rows(spark, rows, f"_home string, _n_class long, _bound long, {columns}")
+    bounded = groups.join(F.broadcast(classes.select("_home", "_bound")), on="_home")
+    ends = _ends(bounded.where(_turn(seed)["hash"] <= F.col("_bound")), classes, wanted, seed)
+    found = {row["_home"]: row.asDict(recursive=True) for row in ends.collect()}
+    short = [
+        home
+        for home, n in sizes.items()
+        if bounds[home] < _MAX_LONG and found.get(home, {"_found": 0})["_found"] < _held_out(n, n_held_out)
+    ]
+    if short:
+        mine = local_rows(spark, [(home,) for home in short], "_home string")
+        rest = _ends(groups.join(F.broadcast(mine), on="_home"), classes, wanted, seed)
+        found.update({row["_home"]: row.asDict(recursive=True) for row in rest.collect()})
+    wanted_columns = [name for name in ends.columns if name != "_found"]
+    known = [[row[name] for name in wanted_columns] for row in found.values()]
+    return local_rows(spark, known, StructType([ends.schema[name] for name in wanted_columns]))
+
+
+def _held_out(n_class: int, n_wanted: int) -> int:
+    """At most so many images of a class are held out."""
+    return min(n_wanted, int(n_class * MAX_HELD_OUT))
+
+
+def _bound(n: int, n_class: int) -> int:
+    """A hash below which ``n`` of ``n_class`` images are, but for deviations that are six times the usual."""
+    return min(_MAX_LONG, int((n + 6 * n**0.5 + 10) / n_class * 2.0**64) - 2**63)
 
 
 def _classes(images: DataFrame, groups: DataFrame) -> DataFrame:

@@ -12,6 +12,7 @@ TABLE = Table(
     key=("release", "image_id", "synset_id"),
     partition_by=("release",),
     cluster_by=("synset_id", "image_id"),
+    n_with_statistics=4,  # to label
     is_append_only=True,
     rules={
         "split is a known one": one_of("split", SPLITS),

@@ -14,8 +14,9 @@ class Table:
 
     ``key`` is unique and never null. ``rules`` maps what a rule says to a SQL expression that holds for
     every row. ``cluster_by`` columns decide the order of rows on disk, so that file statistics skip most
-    files when one synset or one image is asked for. ``is_compressed`` says whether Parquet compresses it: images are
-    compressed already.
+    files when one synset or one image is asked for. Statistics are kept of the first ``n_with_statistics``
+    columns that are no partitions (None: of all): to gather them costs as much as to write. ``is_compressed``
+    says whether Parquet compresses it: images are compressed already.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Table:
     rules: Mapping[str, str] = field(default_factory=dict)
     partition_by: tuple[str, ...] = ()
     cluster_by: tuple[str, ...] = ()
+    n_with_statistics: int | None = None
     is_append_only: bool = False
     is_compressed: bool = True
 

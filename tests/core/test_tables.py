@@ -168,7 +168,7 @@ def test_rows_are_not_added_to_a_table_of_other_columns(spark, warehouse):
     tables.overwrite(warehouse, "queries", words(spark, "a"))
     spark.sql(f"ALTER TABLE delta.`{place}` ADD COLUMNS (mood string)")
     other = words(spark, "b").drop("kind")
-    assert not delta_log.write_rows(spark, place, other, replaces=False, mark=None, note="")
+    assert not delta_log.write_rows(spark, place, other, delta_log.Change(False, None, "", {}))
     assert words_in(tables.read(warehouse, "queries")) == ["a"]
 
 

@@ -13,9 +13,10 @@ import imagehash
 import pytest
 from PIL import Image
 from rows import NOON, as_dicts, rows
+from warehouses import copied
 
 from synlake import manifest, registry, tables
-from synlake.errors import InputError, UsageError
+from synlake.errors import ContractError, InputError, UsageError
 from synlake.jobs import (
     deriving,
     evaluate_predictions,
@@ -122,6 +123,16 @@ def test_labels_of_the_holdout_are_kept_apart_and_scores_are_right_all_the_same(
     assert [f for f in verify_release.check(given_away, "v1.1.0", deep=False) if not f[1]] == []
     with pytest.raises(InputError, match="withheld, and not in this warehouse"):
         evaluate_predictions.run(given_away, evaluate_predictions.Config(**taken), AS_CSV)
+
+
+def test_an_image_with_two_labels_for_one_class_freezes_nothing(spark, frozen, tmp_path):
+    mine = copied(frozen, tmp_path / "warehouse")
+    again = {"item_id": "p0 again", "image_id": "p0", "synset_id": PUG, "label": "yes", "confidence": 1.0}
+    tables.append(mine, "labels", rows(spark, "labels", again))
+    with pytest.raises(ContractError, match=r"is not unique: 1 keys, such as v2.0.0, p0, n02110958"):
+        freeze(mine, "v2.0.0", withhold_labels=True)
+    assert registry.check_is_free(mine, "v2.0.0") is None
+    assert not images_of(mine, "v2.0.0")
 
 
 def test_the_manifest_counts_classes_and_the_hierarchy_is_the_releases_own(frozen):

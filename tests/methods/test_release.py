@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from rows import as_dicts, rows
 
+import synlake.methods.splits as splits_module
 from synlake.methods.checksum import content_checksum
 from synlake.methods.components import connected_components
 from synlake.methods.near_groups import duplicate_edges, repeated_edges, with_groups
@@ -68,6 +69,47 @@ def test_sizes_are_exact_where_groups_are_single_images(spark, n, val, test):
     counts = dict(splits(spark, rows, n_val=50, n_test=100, seed=3).groupBy("split").count().collect())
     assert (counts.get("val", 0), counts.get("test", 0)) == (val, test)
     assert counts.get("train", 0) == n - val - test
+
+
+@settings(max_examples=5)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([1, 1, 1, 2, 9])), min_size=1, max_size=120),
+    st.integers(0, 1000),
+)
+def test_known_class_sizes_change_no_split(spark, given, seed):
+    """Also where most images of a class are in one group, of which the first hashes say little."""
+    rows = [(f"i{k:03}", synset, f"i{k // span * span:03}") for k, (synset, span) in enumerate(given)]
+    df = spark.createDataFrame(rows, "image_id string, synset_id string, group_id string").localCheckpoint()
+    in_group = df.groupBy("group_id").agg((F.count("*") == 1).alias("is_alone"))
+    df = with_fixed(df.join(in_group, on="group_id"), None)
+    sizes = {s: sum(synset == s for _, synset, _ in rows) for s in {synset for _, synset, _ in rows}}
+    plain, known = (
+        assign_splits(df, shared_groups(df), n_val=2, n_test=3, n_holdout=1, seed=seed, sizes=given_sizes)
+        for given_sizes in (None, sizes)
+    )
+    assert as_dicts(plain) == as_dicts(known)
+
+
+def test_only_the_first_groups_of_a_large_class_are_looked_at(spark, monkeypatch):
+    looked_at = []
+    ends = splits_module._ends
+
+    def counting(groups, *rest):
+        looked_at.append(groups.count())
+        return ends(groups, *rest)
+
+    monkeypatch.setattr(splits_module, "_ends", counting)
+    n, split = 3000, {}
+    for k in (1, 600):  # images alone; and groups of 600, of which those with small hashes may hold no image
+        rows = [(f"i{i:04}", "n1", f"i{i // k * k:04}") for i in range(n)]
+        df = spark.createDataFrame(rows, "image_id string, synset_id string, group_id string")
+        df = with_fixed(df.withColumn("is_alone", F.lit(k == 1)), None)
+        found = assign_splits(df, shared_groups(df), n_val=5, n_test=10, seed=2, sizes={"n1": n})
+        split[k] = dict(found.groupBy("split").count().collect())
+    assert split[1] == {"val": 5, "test": 10, "train": n - 15}
+    assert looked_at[0] < 100
+    assert looked_at[1:] == [0, 5], "none of the five groups was below the bound, so all were looked at"
+    assert split[600] == {"test": 600, "train": n - 600}
 
 
 def test_the_seed_decides(spark):

@@ -14,6 +14,7 @@ from rows import as_dicts
 
 from synlake.methods.near_groups import (
     edges_of,
+    hashes_of,
     hashes_to_group,
     near_pairs_of,
     near_secret,
@@ -61,9 +62,10 @@ def freeze(spark, worlds, at, earlier):
     images = spark.createDataFrame(rows, IMAGES)
     known = spark.createDataFrame(earlier, EARLIER)
     secret = known.where(F.col("split").isin(*SECRET)).select("phash", "split")
-    pairs = near_pairs_of(images.select("phash"), secret, n_images=1000, tau=TAU).localCheckpoint()
+    hashes = hashes_of(images, secret)
+    pairs = near_pairs_of(hashes, n_images=1000, tau=TAU).localCheckpoint()
     grouped = with_groups(
-        images, edges_of(rows_to_group(images, hashes_to_group(images, pairs)), pairs), n_edges=len(rows)
+        images, edges_of(rows_to_group(images, hashes_to_group(hashes, pairs)), pairs), n_edges=len(rows)
     )
     fixed = fixed_splits(known, near_secret(images, secret, pairs))
     grouped = with_fixed(grouped, fixed)
@@ -149,7 +151,7 @@ def test_a_new_image_near_a_test_image_is_test(spark, tau, found):
     )
     earlier = spark.createDataFrame([("t", "test", 0), ("k", "train", 0b1110000)], EARLIER)
     secret = earlier.where("split = 'test'").select("phash", "split")
-    pairs = near_pairs_of(images.select("phash"), secret, n_images=4, tau=tau)
+    pairs = near_pairs_of(hashes_of(images, secret), n_images=4, tau=tau)
     rows = as_dicts(fixed_splits(earlier, near_secret(images, secret, pairs)))
     given = {row["image_id"]: row["split"] for row in rows}
     assert given == {"t": "test", "k": "train", **dict.fromkeys(found, "test")}
