@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from synlake.errors import InputError
+from synlake.local_rows import local_rows
 
 _CORRUPT = "_corrupt"
 #: As Spark names them. In some of them a line does not end in the byte of a newline: such a file is read whole.
@@ -112,7 +113,7 @@ def read_json_pairs(spark: SparkSession, path: str) -> DataFrame | None:
     if pairs is None:
         return None
     rows = [(image_id, label, None, None) for image_id, label in pairs]
-    return spark.createDataFrame(rows, "image_id string, label string, split string, raw string")
+    return local_rows(spark, rows, "image_id string, label string, split string, raw string")
 
 
 def json_pairs(path: str) -> list[tuple[str, str]] | None:

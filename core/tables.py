@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 
 from delta.tables import DeltaTable  # noqa: TID251 - this is that place
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import contract, delta_log
-from synlake.errors import ConflictError, InputError, WarehouseVersionError
+from synlake import committing, contract, delta_log
+from synlake.errors import InputError, WarehouseVersionError
 from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
 from synlake.schemas.table import Table
-from synlake.spread import dealt_by_class, held
+from synlake.spread import held
 from synlake.warehouse import Warehouse
 
 #: Raised when tables of an older synlake can no longer be read as they are.
 LAYOUT_VERSION = 1
 _LAYOUT_PROPERTY = "synlake.layout"
-#: Selects all rows of a table.
-EVERYTHING = "true"
 
 
 def path(warehouse: Warehouse, table: str) -> str:
@@ -107,9 +102,7 @@ def read_release_or_folder(warehouse: Warehouse, given: str, *, flag: str) -> Da
 
 def overwrite(warehouse: Warehouse, table: str, df: DataFrame, *, where: str | None = None) -> int:
     """Replace the rows of a table (or those that ``where`` selects) in one commit; returns rows written."""
-    spec = TABLES[table]
-    _create(warehouse, spec)
-    return _write(warehouse, spec, df, replaces=where or EVERYTHING)
+    return committing.write(_target(warehouse, table), df, replaces=where or committing.EVERYTHING)
 
 
 def append(
@@ -124,9 +117,7 @@ def append(
 
     ``is_held`` says that the caller holds ``df`` on disk, so that it need not be held here once more.
     """
-    spec = TABLES[table]
-    _create(warehouse, spec)
-    return _write(warehouse, spec, df, mark=mark, is_held=is_held)
+    return committing.write(_target(warehouse, table), df, mark=mark, is_held=is_held)
 
 
 def append_unique(
@@ -142,27 +133,17 @@ def append_unique(
     ``sizes`` counts them by the first column of ``cluster_by``, as many as the driver can hold. Where a row breaks the
     table's rules, none is written.
     """
-    spec = TABLES[table]
-    _create(warehouse, spec)
-    conforming = contract.conform(df, spec)
-    by, within = spec.cluster_by
-    laid_out = dealt_by_class(conforming, sizes, by=by, within=within)
-    try:
-        _save(warehouse, spec, laid_out, mark=mark, rules=spec.rules)
-    except (PySparkException, Py4JError):
-        contract.check(conforming, spec)  # which lists what is wrong, if it is this
-        raise
+    committing.write_unique(_target(warehouse, table), df, sizes, mark=mark)
 
 
 def insert_new(warehouse: Warehouse, table: str, df: DataFrame) -> int:
     """Add the rows whose key is not in the table yet; returns how many there were."""
-    spec = TABLES[table]
-    _create(warehouse, spec)
+    spec, target = TABLES[table], _target(warehouse, table)
     known = replace(warehouse, pins={})
     fresh = df.dropDuplicates(list(spec.key)).join(
         read(known, table).select(*spec.key), on=list(spec.key), how="left_anti"
     )
-    return _write(warehouse, spec, fresh)
+    return committing.write(target, fresh)
 
 
 def upsert(warehouse: Warehouse, table: str, df: DataFrame, *, compared: Sequence[str]) -> tuple[int, int]:
@@ -170,8 +151,7 @@ def upsert(warehouse: Warehouse, table: str, df: DataFrame, *, compared: Sequenc
 
     One commit, or none; returns how many rows are new and how many replaced one.
     """
-    spec = TABLES[table]
-    _create(warehouse, spec)
+    spec, target = TABLES[table], _target(warehouse, table)
     known = read(replace(warehouse, pins={}), table).select(*spec.key, F.struct(*compared).alias("was"))
     joined = contract.conform(df, spec).join(known, on=list(spec.key), how="left")
     differs = ~F.col("was").eqNullSafe(F.struct(*compared))
@@ -180,7 +160,7 @@ def upsert(warehouse: Warehouse, table: str, df: DataFrame, *, compared: Sequenc
         n_replaced = staged.where("is_known").count()
         rows = staged.drop("is_known")
         if not n_replaced:
-            return _write(warehouse, spec, rows, is_held=True), 0
+            return committing.write(target, rows, is_held=True), 0
         n_rows = contract.check(rows, spec)
         _merge(warehouse, spec, rows)
     return n_rows - n_replaced, n_replaced
@@ -188,15 +168,12 @@ def upsert(warehouse: Warehouse, table: str, df: DataFrame, *, compared: Sequenc
 
 def append_unstaged(warehouse: Warehouse, table: str, df: DataFrame) -> None:
     """Add rows that are too big to be held back for a check first (image bytes); keys are the caller's care."""
-    spec = TABLES[table]
-    _create(warehouse, spec)
-    _save(warehouse, spec, contract.conform(df, spec))
+    committing.save(_target(warehouse, table), contract.conform(df, TABLES[table]))
 
 
 def make(warehouse: Warehouse, table: str) -> str:
     """The folder of a table, which is made, with no rows, where it is missing."""
-    _create(warehouse, TABLES[table])
-    return path(warehouse, table)
+    return _target(warehouse, table).path
 
 
 def append_files(warehouse: Warehouse, table: str, files: Sequence[delta_log.DataFile]) -> None:
@@ -207,9 +184,8 @@ def append_files(warehouse: Warehouse, table: str, files: Sequence[delta_log.Dat
 
 def overwrite_unstaged(warehouse: Warehouse, table: str, df: DataFrame) -> None:
     """Replace the rows of a table that is too big to be held back for a check; its key is the writer's care."""
-    spec = TABLES[table]
-    _create(warehouse, spec)
-    _save(warehouse, spec, contract.conform(df, spec), replaces=EVERYTHING)
+    rows = contract.conform(df, TABLES[table])
+    committing.save(_target(warehouse, table), rows, replaces=committing.EVERYTHING)
 
 
 def last_transaction(warehouse: Warehouse, table: str, app: str) -> int:
@@ -224,8 +200,7 @@ def fence(warehouse: Warehouse, table: str, mark: delta_log.Mark) -> bool:
 
     Returns whether the app had committed one before, so that it may have rows in the table.
     """
-    _create(warehouse, TABLES[table])
-    return delta_log.commit_mark(warehouse.spark, path(warehouse, table), mark)
+    return delta_log.commit_mark(warehouse.spark, _target(warehouse, table).path, mark)
 
 
 def discard_unfinished(warehouse: Warehouse, table: str, where: str) -> None:
@@ -247,83 +222,6 @@ def commits(warehouse: Warehouse, table: str) -> DataFrame:
     return DeltaTable.forPath(warehouse.spark, path(warehouse, table)).history()
 
 
-def _write(
-    warehouse: Warehouse,
-    spec: Table,
-    df: DataFrame,
-    *,
-    replaces: str | None = None,
-    mark: delta_log.Mark | None = None,
-    is_held: bool = False,
-) -> int:
-    """Stage, check, commit.
-
-    The rows are computed once, onto the executors' disks: the contract is checked there, and range
-    partitioning (which samples its input first) does not compute them a second time.
-    """
-    conforming = contract.conform(df, spec)
-    with nullcontext(conforming) if is_held else held(conforming) as staged:
-        n_rows = contract.check(staged, spec)
-        if n_rows or replaces:
-            _save(warehouse, spec, _laid_out(staged, spec, n_rows), replaces=replaces, mark=mark)
-    return n_rows
-
-
-def _laid_out(df: DataFrame, spec: Table, n_rows: int) -> DataFrame:
-    """Rows ranged and sorted by the table's ``cluster_by``: a synset's rows are in few files, side by side."""
-    if not spec.cluster_by:
-        return df
-    if n_rows < 1_000_000:  # one file; ranging would only cost a sample
-        return df.coalesce(1).sortWithinPartitions(*spec.cluster_by)
-    return df.repartitionByRange(*spec.cluster_by).sortWithinPartitions(*spec.cluster_by)
-
-
-def _save(
-    warehouse: Warehouse,
-    spec: Table,
-    df: DataFrame,
-    *,
-    replaces: str | None = None,
-    mark: delta_log.Mark | None = None,
-    rules: Mapping[str, str] | None = None,
-) -> None:
-    """Commit rows: beside those that are there, or in the place of those that ``replaces`` selects.
-
-    ``rules`` are checked as the rows are written; else they have been before. :class:`ConflictError` where another
-    process changed the table meanwhile, in a way that matters.
-    """
-    try:
-        if spec.is_compressed and replaces in (None, EVERYTHING):
-            change = delta_log.Change(bool(replaces), mark, warehouse.note, rules or {})
-            if delta_log.write_rows(warehouse.spark, path(warehouse, spec.name), df, change):
-                return
-        if rules:
-            contract.check(df, spec)
-        _save_by_delta(warehouse, spec, df, replaces, mark)
-    except delta_log.CONFLICTS:
-        raise ConflictError(
-            f"table {spec.name}: another run changed it at the same time, and this one has written nothing to it\n"
-            "  next: let the other one end, then run the same command again"
-        ) from None
-
-
-def _save_by_delta(
-    warehouse: Warehouse, spec: Table, df: DataFrame, replaces: str | None, mark: delta_log.Mark | None
-) -> None:
-    writer = df.write.format("delta").mode("overwrite" if replaces else "append")
-    if replaces not in (None, EVERYTHING):
-        writer = writer.option("replaceWhere", replaces)
-    if mark is not None:
-        writer = writer.option("txnAppId", mark.app).option("txnVersion", mark.number)
-    if warehouse.note:
-        writer = writer.option("userMetadata", warehouse.note)
-    if spec.partition_by:
-        writer = writer.partitionBy(*spec.partition_by)
-    if not spec.is_compressed:
-        writer = writer.option("compression", "none")
-    writer.save(path(warehouse, spec.name))
-
-
 def _merge(warehouse: Warehouse, spec: Table, df: DataFrame) -> None:
     """Replace rows by their keys, and add the others. A merge has no option for the note of its commit."""
     _let_rows_change(warehouse, spec)
@@ -343,6 +241,12 @@ def _let_rows_change(warehouse: Warehouse, spec: Table) -> None:
     """Of a table that was append-only when an older synlake made it."""
     if delta_log.table_property(warehouse.spark, path(warehouse, spec.name), "delta.appendOnly") == "true":
         _set_append_only(warehouse, spec.name, "false")
+
+
+def _target(warehouse: Warehouse, table: str) -> committing.Target:
+    """A table to write to, which is made where it is missing."""
+    _create(warehouse, TABLES[table])
+    return committing.Target(TABLES[table], path(warehouse, table), warehouse.note)
 
 
 def _create(warehouse: Warehouse, spec: Table) -> None:

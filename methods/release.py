@@ -29,7 +29,7 @@ def decided_labels(labels: DataFrame, reviews: DataFrame) -> DataFrame:
 
 
 def judge_pool(pool: DataFrame, prints: DataFrame, decided: DataFrame) -> DataFrame:
-    """Every row of the pool with what was decided on it, and ``left_out``: why it is not in the release, or null.
+    """Every row of the pool with how sure its label is, and ``left_out``: why it is not in the release, or null.
 
     It has the columns of ``prints`` (one row an ``image_id``) too. They are joined first, so that all three can be
     joined where the images are (:func:`synlake.spread.joined_in_place`).
@@ -46,6 +46,7 @@ def judge_pool(pool: DataFrame, prints: DataFrame, decided: DataFrame) -> DataFr
         .join(prints, on="image_id", how="left")
         .join(decided.drop("item_id"), on=["image_id", "synset_id"], how="left")
         .withColumn("left_out", left_out)
+        .drop("is_kept", "label", "is_open")
     )
 
 

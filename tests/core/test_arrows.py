@@ -39,6 +39,7 @@ def test_methods_do_no_io_and_know_no_jobs():
         "synlake.tables",
         "synlake.table_files",
         "synlake.warehouse",
+        "synlake.committing",
         "synlake.delta_log",
         "synlake.plain_files",
         "synlake.session",
@@ -70,8 +71,8 @@ def test_core_does_not_know_the_jobs():
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_only_tables_touches_delta(folder):
-    touching = [line for line in offenders(folder, "delta") if not line.startswith("core/tables.py")]
-    assert touching == []
+    theirs = ("core/tables.py", "core/committing.py", "core/delta_log.py")
+    assert [line for line in offenders(folder, "delta") if not line.startswith(theirs)] == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -101,6 +102,7 @@ ALLOWED_ACTIONS = {
     "methods/vote_blocks.py",
     "methods/release.py",
     "methods/checksum.py",
+    "methods/splits.py",  # where the splits of a class end decides whether more of it is to be looked at
 }
 
 

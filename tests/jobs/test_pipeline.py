@@ -12,7 +12,7 @@ from rows import as_dicts
 from small_pipeline import RELEASE, checksum, contents, right_answers, run_all
 from warehouses import copied
 
-from synlake import config, registry, stage, tables, views
+from synlake import committing, config, registry, stage, tables, views
 from synlake.demo import score
 from synlake.demo.pool import write_pool
 from synlake.errors import ConflictError, InputError
@@ -161,7 +161,7 @@ class Killed(BaseException):
 @pytest.fixture
 def dying(monkeypatch):
     """Call ``run`` until it ends by itself; each attempt dies before its 2nd, 7th, 4th … commit, wherever that is."""
-    commit, left = tables._save, [0]
+    commit, left = committing.save, [0]
 
     def save(*args, **kwargs):
         left[0] -= 1
@@ -170,7 +170,7 @@ def dying(monkeypatch):
         return commit(*args, **kwargs)
 
     def repeat(run, before=(1, 6, 3, 9, 12)):
-        monkeypatch.setattr(tables, "_save", save)
+        monkeypatch.setattr(committing, "save", save)
         for n_deaths in range(20):
             left[0] = before[n_deaths % len(before)]
             try:
