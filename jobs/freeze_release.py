@@ -22,6 +22,7 @@ from synlake.config import bad_name, moment, option
 from synlake.errors import InputError, UsageError
 from synlake.jobs import deriving, freezing, placing
 from synlake.jobs.release_utility import utility_controls
+from synlake.local_rows import local_rows
 from synlake.methods.audit import audit_table, audited
 from synlake.methods.release import counted, decided_labels, judge_pool
 from synlake.methods.withholding import SPLIT, images_per_class
@@ -116,7 +117,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         mine = registry.claim(warehouse, settings.release, is_withheld=settings.withhold_labels)
         rows = {
             "release_images": images,
-            "release_synsets": _synsets(warehouse, images, settings),
+            "release_synsets": _synsets(warehouse, _per_class(warehouse, found, images, settings), settings),
             "release_hierarchy": _hierarchy(warehouse, nouns, settings.release),
         }
         scores = utility_controls(nouns, found.classes, outcome, configs.get("select-synsets", {}))
@@ -198,8 +199,15 @@ def _check_audit(warehouse: Warehouse, settings: Config) -> None:
         )
 
 
-def _synsets(warehouse: Warehouse, images: DataFrame, settings: Config) -> DataFrame:
-    counts = images_per_class(images, is_withheld=settings.withhold_labels)
+def _per_class(warehouse: Warehouse, found: _Counted, images: DataFrame, settings: Config) -> DataFrame:
+    """``synset_id, n_images`` that the release publishes; only where labels are withheld do splits matter to it."""
+    if settings.withhold_labels:
+        return images_per_class(images, is_withheld=True)
+    counts = [(synset_id, n) for synset_id, (n, _) in found.classes.items()]
+    return local_rows(warehouse.spark, counts, "synset_id string, n_images long")
+
+
+def _synsets(warehouse: Warehouse, counts: DataFrame, settings: Config) -> DataFrame:
     chosen = tables.read(warehouse, "synsets").where(
         F.col("is_selected") & (F.col("selection_id") == settings.selection_id)
     )
