@@ -94,7 +94,7 @@ def read_listed(spark: SparkSession, path: str, version: int | None = None) -> D
     none = spark._jvm.scala.Option.empty()  # type: ignore[union-attr]
     if version is not None and int(snapshot.version()) != version:
         snapshot = log.getSnapshotAt(version, none, none, False)
-    files = _listed_files(snapshot)
+    files = _in_checksum_file(snapshot, "allFiles")
     return None if files is None else DataFrame(log.createDataFrame(snapshot, files, False, none), spark)
 
 
@@ -147,15 +147,15 @@ def write_rows(spark: SparkSession, path: str, df: DataFrame, change: Change) ->
     none = jvm.scala.Option.empty()
     transaction = _log(spark, path).startTransaction(none, none)
     snapshot = transaction.snapshot()
-    files = _listed_files(snapshot) if change.replaces else None
     if snapshot.schema().catalogString() != df._jdf.schema().catalogString():
         return False
     others: list[Any] = []
     if change.replaces:
+        files = _in_checksum_file(snapshot, "allFiles")
         if files is None:
             return False
         transaction.readWholeTable()
-        others += [files.apply(index).remove() for index in range(files.size())]
+        others += [file.remove() for file in _values(files)]
     if change.mark is not None:
         if _read_number(transaction, change.mark.app) >= change.mark.number:
             return True
@@ -169,23 +169,20 @@ def write_rows(spark: SparkSession, path: str, df: DataFrame, change: Change) ->
     return True
 
 
-def _listed_files(snapshot: Any) -> Any:
-    """The data files that the checksum file of a version lists, a Scala sequence; None where it does not."""
+def _in_checksum_file(snapshot: Any, field: str) -> Any:
+    """What the checksum file of a version lists as ``field``, a Scala sequence; None where it does not."""
     checksum = snapshot.checksumOpt()
-    files = checksum.get().allFiles() if checksum.isDefined() else checksum
-    return files.get() if files.isDefined() else None
+    found = getattr(checksum.get(), field)() if checksum.isDefined() else checksum
+    return found.get() if found.isDefined() else None
 
 
 def _last_number(snapshot: Any, app: str) -> int:
     """The newest transaction number of ``app``, -1 where there is none; from the checksum file where that has it."""
-    checksum = snapshot.checksumOpt()
-    known = checksum.get().setTransactions() if checksum.isDefined() else checksum
-    if not known.isDefined():
+    known = _in_checksum_file(snapshot, "setTransactions")
+    if known is None:
         found = snapshot.transactions().get(app)
         return int(found.get()) if found.isDefined() else -1
-    marks = known.get()
-    numbers = [marks.apply(index) for index in range(marks.size())]
-    return max((int(mark.version()) for mark in numbers if mark.appId() == app), default=-1)
+    return max((int(mark.version()) for mark in _values(known) if mark.appId() == app), default=-1)
 
 
 def _read_number(transaction: Any, app: str) -> int:
@@ -216,6 +213,10 @@ def _write_operation(jvm: Any, note: str = "", *, replaces: bool = False) -> Any
 
 def _sequence(jvm: Any, values: list[Any]) -> Any:
     return jvm.scala.jdk.javaapi.CollectionConverters.asScala(values).toSeq()
+
+
+def _values(sequence: Any) -> list[Any]:
+    return [sequence.apply(index) for index in range(sequence.size())]
 
 
 def _log(spark: SparkSession, path: str) -> Any:
