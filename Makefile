@@ -54,7 +54,7 @@ bench-export: setup ## WebDataset export of $(IMAGES) against tar
 	$(VENV)/python benchmarks/export.py $(IMAGES)
 
 clean: ## remove .venv and all that was built; never a warehouse
-	rm -rf udfs/*.so .venv .venv.lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf methods/*.so udfs/*.so .venv .venv.lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 bench-dedup: setup ## deduplication against FAISS, imagededup and Spark's own read and write; half an hour
 	$(VENV)/python -m pip install -q -e '.[bench]' -c constraints.txt

@@ -17,18 +17,19 @@ PACKAGES = {
 }
 
 #: Compiled where there is a C compiler, and done without where there is none.
-RESAMPLE = Extension(
-    "synlake.udfs._resample",
-    ["udfs/resample.c"],
-    extra_compile_args=["-O3", "-std=c99", "-ffp-contract=off"],
-    optional=True,
-)
+COMPILED = [
+    Extension(name, [source], extra_compile_args=["-O3", "-std=c99", "-ffp-contract=off"], optional=True)
+    for name, source in (
+        ("synlake.methods._near", "methods/near.c"),
+        ("synlake.udfs._resample", "udfs/resample.c"),
+    )
+]
 
 if __name__ == "__main__":  # tools/pack.py reads PACKAGES without building anything
     setup(
         packages=list(PACKAGES),
         package_dir=PACKAGES,
-        ext_modules=[RESAMPLE],
+        ext_modules=COMPILED,
         package_data={
             "synlake": ["py.typed"],
             "synlake.conf": ["*.csv", "*.yaml", "*.conf", "*.properties"],

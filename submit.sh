@@ -304,7 +304,7 @@ set_up_extra() { # EXTRA WHAT: packages that few need, installed when they are a
 }
 
 stamp_of_sources() { # what .venv is made from; a folder that moved needs a new one too
-  printf '%s %s %s %s\n' "$(cat "$root"/{setup.py,pyproject.toml,constraints.txt,udfs/resample.c} | cksum)" "$DELTA" "$WORDNET" "$root"
+  printf '%s %s %s %s\n' "$(cat "$root"/{setup.py,pyproject.toml,constraints.txt,methods/near.c,udfs/resample.c} | cksum)" "$DELTA" "$WORDNET" "$root"
 }
 
 is_current() { # NAME STAMP: was .venv completed from these very sources, and is its Python still there?
@@ -314,7 +314,7 @@ is_current() { # NAME STAMP: was .venv completed from these very sources, and is
 make_venv() { # STAMP. From nothing: a half-made one is not worth repairing, since pip's cache makes this quick
   local coordinates=$DELTA
   [ -n "${SYNLAKE_WORDNET:-}" ] || coordinates=$DELTA,$WORDNET
-  rm -rf "$venv" "$root"/udfs/_resample*.so # one of older sources would stay where it cannot be compiled again
+  rm -rf "$venv" "$root"/{methods,udfs}/_*.so # one of older sources would stay where it cannot be compiled again
   mkdir -p "$venv"
   say "setting up (first use): 1/3 $("$python" --version) in $venv …"
   step "$python" -m venv "$venv"

@@ -1,143 +1,33 @@
 """All pairs of 64-bit hashes within a Hamming distance: exact, by bands and a few flipped bits.
 
-Cut a hash into m bands and let band b differ in up to f_b bits, with Σ(f_b + 1) = d + 1. Two hashes that
-differed in more than f_b bits in every band would be at least Σ(f_b + 1) > d apart, so any pair within d
-agrees on some band up to f_b flips (the general pigeonhole principle: Qin et al., "GPH", ICDE 2018, lemma 1;
-with equal f it is ⌊d/m⌋, as in Norouzi et al., "Multi-Index Hashing", CVPR 2012, eq. 6). Only hashes whose
-bands meet are compared, and a pair is reported by the first band on which it agrees, so each comes once.
+Only hashes whose bands meet (:mod:`synlake.methods.bands`) are compared, and a pair is reported by the first band on
+which it agrees, so each comes once.
 
-numpy only, in arrays of bounded size; :mod:`synlake.methods.pair_routing` spreads it over tasks.
+In arrays of bounded size; hashes are compared by ``near.c`` where it was compiled when synlake was installed, else by
+numpy. :mod:`synlake.methods.pair_routing` spreads it over tasks.
 """
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations
-from math import comb
 
 import numpy as np
 import numpy.typing as npt
 
-Hashes = npt.NDArray[np.uint64]
+from synlake import compiled
+from synlake.methods.bands import Bands, Hashes, choose_bands, flip_masks
+
 Positions = npt.NDArray[np.int64]
 #: (position left, position right, distance in bits), arrays of one length.
 Pairs = tuple[Positions, Positions, Positions]
 
-HASH_BITS = 64
-#: Comparisons made at once: shorter arrays cost more calls, longer ones leave the processor's cache.
+#: Comparisons made at once by numpy, pairs found at once by ``near.c``: shorter arrays cost more calls, longer ones
+#: leave the processor's cache.
 _BLOCK = 1 << 17
 _NUMBERS = np.arange(2 * _BLOCK)
-_MAX_BANDS = 16
-_WIDEST = 32
-
-
-@dataclass(frozen=True)
-class Bands:
-    """Widths in bits and allowed flips of the bands, from the highest bit down.
-
-    A single band of no bits means: compare everything.
-    """
-
-    widths: tuple[int, ...]
-    flips: tuple[int, ...]
-
-    def shift(self, band: int) -> int:
-        """How far right a hash is shifted so that the band is lowest."""
-        return HASH_BITS - sum(self.widths[: band + 1])
-
-    def keys(self, hashes: Hashes, band: int) -> Hashes:
-        """The bits of a band of each hash, as numbers."""
-        return bits_of(hashes, self.shift(band), self.widths[band])
-
-    def agree(self, differing: Hashes, band: int) -> npt.NDArray[np.bool_]:
-        """Whether two hashes agree on a band up to its flips, given the bits in which they differ."""
-        agreed: npt.NDArray[np.bool_] = np.bitwise_count(self.keys(differing, band)) <= self.flips[band]
-        return agreed
-
-
-def bits_of(hashes: Hashes, shift: int, width: int) -> Hashes:
-    """``width`` bits of each hash from bit ``shift`` up; zeros where width is 0."""
-    if width == 0:
-        return np.zeros(len(hashes), np.uint64)
-    return (hashes >> np.uint64(shift)) & np.uint64((1 << width) - 1)
-
-
-def bands_for(n_bands: int, max_bits: int) -> Bands:
-    """``n_bands`` bands that together find every pair within ``max_bits``.
-
-    >>> bands_for(4, 7)
-    Bands(widths=(16, 16, 16, 16), flips=(1, 1, 1, 1))
-    >>> bands_for(3, 7)
-    Bands(widths=(22, 21, 21), flips=(2, 2, 1))
-    """
-    flips, n_more = divmod(max_bits + 1, n_bands)
-    if flips == 0:
-        raise ValueError(f"{n_bands} bands for {max_bits} bits: wanted at most {max_bits + 1} bands")
-    # A band need not be longer to be selective, and above it there is room for the number of a group.
-    width, n_wider = divmod(min(HASH_BITS, _WIDEST * n_bands), n_bands)
-    return Bands(
-        widths=tuple(width + (band < n_wider) for band in range(n_bands)),
-        flips=tuple(flips - 1 + (band < n_more) for band in range(n_bands)),
-    )
-
-
-#: Compares all pairs.
-EVERYTHING = Bands((0,), (0,))
-
-
-@cache
-def flip_masks(width: int, flips: int) -> tuple[int, ...]:
-    """Every number of ``width`` bits with at most ``flips`` bits set, fewest bits first.
-
-    >>> flip_masks(3, 1)
-    (0, 1, 2, 4)
-    """
-    return tuple(
-        sum(1 << bit for bit in bits) for n in range(flips + 1) for bits in combinations(range(width), n)
-    )
-
-
-def n_masks(width: int, flips: int) -> int:
-    """How many masks :func:`flip_masks` has."""
-    return sum(comb(width, n) for n in range(min(width, flips) + 1))
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a join is expected to take on one core, for hashes that are spread evenly."""
-
-    n_comparisons: float
-    n_lookups: float
-    seconds: float
-
-
-#: Seconds of one comparison, of one look-up of a band with a flip, of sorting one hash by one band; measured
-#: on one core of a 2-core cloud machine. Only their ratios matter to the choice.
-_COMPARE, _LOOKUP, _SORT = 5e-9, 6e-8, 2e-7
-
-
-def cost(bands: Bands, n_hashes: int, n_pairs: float) -> Cost:
-    """The cost of joining ``n_hashes``, ``n_pairs`` of which may be compared (n²/2, or less within groups)."""
-    comparisons = lookups = 0.0
-    for width, flips in zip(bands.widths, bands.flips, strict=True):
-        masks = n_masks(width, flips)
-        comparisons += n_pairs * masks / 2.0**width
-        lookups += min(n_hashes, 2.0**width * max(1.0, n_hashes**2 / (2 * n_pairs + 1))) * masks
-    seconds = comparisons * _COMPARE + lookups * _LOOKUP + n_hashes * len(bands.widths) * _SORT
-    return Cost(comparisons, lookups, seconds)
-
-
-def choose_bands(n_hashes: int, max_bits: int, *, n_pairs: float | None = None) -> Bands:
-    """The bands of least cost; comparing everything is one of the choices, and the one for a large distance."""
-    pairs = n_hashes**2 / 2 if n_pairs is None else n_pairs
-    choices = [EVERYTHING]
-    choices += [bands_for(n, max_bits) for n in range(2, min(_MAX_BANDS, max_bits + 1) + 1)]
-    choices += [bands_for(1, 0)] if max_bits == 0 else []
-    # Masks are enumerated one by one: beyond some thousands of them a band is no help.
-    usable = [b for b in choices if max(map(n_masks, b.widths, b.flips)) <= 1 << 14]
-    return min(usable, key=lambda bands: cost(bands, n_hashes, pairs).seconds)
 
 
 @dataclass(frozen=True)
@@ -152,7 +42,8 @@ class _Index:
 
 
 def _index(keys: Hashes, hashes: Hashes) -> _Index:
-    order = np.argsort(keys, kind="stable")
+    is_short = int(keys.max(initial=0)) < 1 << 16  # numpy sorts numbers of 16 bits by their digits
+    order = np.argsort(keys.astype(np.uint16) if is_short else keys, kind="stable")
     ordered = keys[order]
     borders = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
     starts = np.concatenate([np.zeros(min(1, len(keys)), np.int64), borders])
@@ -209,9 +100,8 @@ def self_pairs(one: tuple[Hashes, Hashes], masks: tuple[int, ...], max_bits: int
 
 def _within(index: _Index, mask: int, max_bits: int) -> Iterator[Pairs]:
     if mask == 0:  # each hash with those that follow it under the same key
-        ends = np.repeat(index.starts + index.counts, index.counts)
-        following = np.arange(1, len(ends) + 1)
-        yield from _compare(index, np.arange(len(ends)), index, following, ends - following, max_bits)
+        everyone = np.arange(len(index.keys))
+        yield from _compare(_Groups(index, everyone, index, everyone), max_bits)
         return
     # Of two keys that are partners, the one whose highest flipped bit is 0 asks for the other.
     asking = (index.keys & np.uint64(1 << (mask.bit_length() - 1))) == 0
@@ -223,25 +113,44 @@ def _across(left: _Index, asked: Hashes, right: _Index, mask: int, max_bits: int
     wanted = asked ^ np.uint64(mask)
     at = np.minimum(np.searchsorted(right.keys, wanted), len(right.keys) - 1)
     met = right.keys[at] == wanted
-    if not met.any():
-        return
-    mine, theirs = np.searchsorted(left.keys, asked[met]), at[met]
-    n_mine = left.counts[mine]
-    rows = _ranges(left.starts[mine], n_mine)
-    yield from _compare(
-        left,
-        rows,
-        right,
-        np.repeat(right.starts[theirs], n_mine),
-        np.repeat(right.counts[theirs], n_mine),
-        max_bits,
-    )
+    if met.any():
+        yield from _compare(_Groups(left, np.searchsorted(left.keys, asked[met]), right, at[met]), max_bits)
 
 
-def _compare(
-    left: _Index, rows: Positions, right: _Index, starts: Positions, counts: Positions, max_bits: int
-) -> Iterator[Pairs]:
-    """Compare each left row with ``counts`` right rows from ``starts`` on, a block at a time."""
+@dataclass(frozen=True)
+class _Groups:
+    """What is compared: hashes of ``left`` under its ``mine[i]``-th key with those of ``right`` under ``theirs[i]``.
+
+    Where both are one group of one index, each hash with those that follow it.
+    """
+
+    left: _Index
+    mine: Positions
+    right: _Index
+    theirs: Positions
+
+    @property
+    def is_within(self) -> bool:
+        return self.left is self.right and bool(np.array_equal(self.mine, self.theirs))
+
+
+def _compare(groups: _Groups, max_bits: int) -> Iterator[Pairs]:
+    """The near pairs of ``groups``, some at a time."""
+    library = _library()
+    found = _by_numpy(groups, max_bits) if library is None else _by_library(library, groups, max_bits)
+    for rows, others, distances in found:
+        yield groups.left.positions[rows], groups.right.positions[others], distances
+
+
+def _by_numpy(groups: _Groups, max_bits: int) -> Iterator[Pairs]:
+    """Rows of near pairs: each left row is held against the right rows of its group, a block at a time."""
+    left, right = groups.left, groups.right
+    n_mine = left.counts[groups.mine]
+    rows = _ranges(left.starts[groups.mine], n_mine)
+    starts, counts = right.starts[groups.theirs], right.counts[groups.theirs]
+    ends_of_right = np.repeat(starts + counts, n_mine)
+    starts = rows + 1 if groups.is_within else np.repeat(starts, n_mine)
+    counts = ends_of_right - starts
     ends = np.cumsum(counts)
     n_all = int(ends[-1]) if len(ends) else 0
     borders = np.searchsorted(ends, np.arange(_BLOCK, n_all + _BLOCK, _BLOCK), side="left") + 1
@@ -256,11 +165,48 @@ def _compare(
         hits = np.flatnonzero(distances <= max_bits)
         if len(hits):
             owner = np.searchsorted(np.cumsum(n), hits, side="right")
-            yield (
-                left.positions[rows[block][owner]],
-                right.positions[others[hits]],
-                distances[hits].astype(np.int64),
-            )
+            yield rows[block][owner], others[hits], distances[hits].astype(np.int64)
+
+
+class _Side(ctypes.Structure):
+    """One side of groups, as ``near.c`` has it."""
+
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("hashes", "starts", "counts"))
+
+
+def _by_library(library: ctypes.CDLL, groups: _Groups, max_bits: int) -> Iterator[Pairs]:
+    """The same by ``near.c``."""
+    held = [
+        (one.hashes, one.starts[keys], one.counts[keys])
+        for one, keys in ((groups.left, groups.mine), (groups.right, groups.theirs))
+    ]
+    sides = [_Side(*(array.ctypes.data for array in arrays)) for arrays in held]
+    n_groups, most = len(groups.mine), int(held[1][2].max(initial=0))
+    at = np.zeros(2, np.int64)
+    room = np.empty((3, max(_BLOCK, most)), np.int64)
+    while at[0] < n_groups:
+        n = library.find_near(
+            *sides, n_groups, groups.is_within, max_bits, at.ctypes.data, room.shape[1],
+            *(row.ctypes.data for row in room),
+        )  # fmt: skip
+        if n:
+            rows, others, distances = room[:, :n].copy()
+            yield rows, others, distances
+
+
+def is_compiled() -> bool:
+    """Whether ``near.c`` does the comparing here."""
+    return _library() is not None
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    library = compiled.load("synlake.methods", "near", ctypes.CDLL)
+    if library is not None:
+        pointer, long, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+        library.find_near.argtypes = (_Side, _Side, long, number, number, pointer, long, *[pointer] * 3)
+        library.find_near.restype = long
+    return library
 
 
 def _ranges(starts: Positions, counts: Positions) -> Positions:

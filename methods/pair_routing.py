@@ -22,18 +22,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType, LongType, StringType, StructField, StructType
 
-from synlake.methods.banded_join import (
+from synlake.methods.banded_join import Pairs, cross_pairs, first_seen, self_pairs
+from synlake.methods.bands import (
     EVERYTHING,
     Bands,
     Hashes,
-    Pairs,
     bits_of,
     choose_bands,
     cost,
-    cross_pairs,
-    first_seen,
     flip_masks,
-    self_pairs,
 )
 
 #: Hashes at home in one task, about. A task holds its hashes, their visitors and some arrays as long: 200 MB.

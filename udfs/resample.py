@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import ctypes
-import sys
-import sysconfig
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from synlake import compiled
 
 #: Side of the square that imagehash's pHash reduces an image to: hash_size × highfreq_factor.
 THUMBNAIL_PX = 32
@@ -77,25 +76,10 @@ _capsule_pointer.argtypes, _capsule_pointer.restype = (ctypes.py_object, ctypes.
 
 @lru_cache(maxsize=1)
 def _library() -> ctypes.PyDLL | None:
-    return _loaded("synlake.udfs")
-
-
-def _loaded(package: str) -> ctypes.PyDLL | None:
-    """``resample.c``, compiled; None where it is not. On a cluster's nodes it is inside a zip."""
-    compiled = resources.files(package) / _name()
-    if sys.byteorder != "little" or not compiled.is_file():
-        return None
-    with resources.as_file(compiled) as path:
-        try:
-            library = ctypes.PyDLL(str(path))  # which keeps Python's lock, so that calls come one by one
-        except OSError:  # compiled for another kind of processor
-            return None
-    pointer, number = ctypes.c_void_p, ctypes.c_int32
-    library.make_thumbnail.argtypes = (pointer, number, number, pointer)
-    library.pack_rgb.argtypes, library.pack_rgb.restype = (pointer, ctypes.c_int64, pointer), None
+    # PyDLL keeps Python's lock, so that calls come one by one.
+    library = compiled.load("synlake.udfs", "resample", ctypes.PyDLL)
+    if library is not None:
+        pointer, number = ctypes.c_void_p, ctypes.c_int32
+        library.make_thumbnail.argtypes = (pointer, number, number, pointer)
+        library.pack_rgb.argtypes, library.pack_rgb.restype = (pointer, ctypes.c_int64, pointer), None
     return library
-
-
-def _name() -> str:
-    """What setup.py's extension is called here: the version of Python and the kind of machine are in it."""
-    return f"_resample{sysconfig.get_config_var('EXT_SUFFIX')}"

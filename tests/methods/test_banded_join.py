@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synlake.methods import banded_join, pair_routing
-from synlake.methods.banded_join import EVERYTHING, bands_for, near_pairs
+from synlake.methods.banded_join import near_pairs
+from synlake.methods.bands import EVERYTHING, Bands, bands_for, n_masks
+
+compiled = pytest.mark.skipif(
+    not banded_join.is_compiled(), reason="no C compiler when synlake was installed: numpy does it all"
+)
+either_way = pytest.mark.parametrize("by", [pytest.param("near.c", marks=compiled), "numpy"])
+
+
+@contextmanager
+def compared(by, block):
+    """Comparing is done by ``near.c`` or by numpy, ``block`` pairs or comparisons at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(banded_join, "_BLOCK", block)
+        if by == "numpy":
+            patch.setattr(banded_join, "_library", lambda: None)
+        yield
 
 
 @st.composite
@@ -32,32 +50,36 @@ def brute_force(hashes, max_bits, groups=None):
 
 def usable_bands(max_bits):
     every = [bands_for(n, max_bits) for n in range(1, min(16, max_bits + 1) + 1)]
-    return [EVERYTHING, *(b for b in every if max(map(banded_join.n_masks, b.widths, b.flips)) <= 3000)]
+    return [EVERYTHING, *(b for b in every if max(map(n_masks, b.widths, b.flips)) <= 3000)]
 
 
+@either_way
 @settings(max_examples=200)
-@given(hash_sets(), st.integers(0, 19), st.integers(1, 3), st.data())
-def test_finds_every_pair_once(hashes, max_bits, n_groups, data):
+@given(hash_sets(), st.integers(0, 19), st.integers(1, 3), st.sampled_from([1, 7, 1 << 17]), st.data())
+def test_finds_every_pair_once(by, hashes, max_bits, n_groups, block, data):
     bands = data.draw(st.sampled_from([None, *usable_bands(max_bits)]))
     groups = np.arange(len(hashes)) % n_groups
-    found = near_pairs(hashes, max_bits, bands=bands, groups=groups if n_groups > 1 else None)
+    with compared(by, block):
+        found = near_pairs(hashes, max_bits, bands=bands, groups=groups if n_groups > 1 else None)
     listed = sorted(zip(*(column.tolist() for column in found), strict=True))
     assert listed == brute_force(hashes, max_bits, groups if n_groups > 1 else None)
 
 
+@either_way
 @settings(max_examples=200)
-@given(hash_sets(), st.integers(0, 24), st.integers(0, 4), st.data())
-def test_every_pair_meets_in_one_task(hashes, max_bits, prefix_bits, data):
+@given(hash_sets(), st.integers(0, 24), st.integers(0, 4), st.sampled_from([1, 7, 1 << 17]), st.data())
+def test_every_pair_meets_in_one_task(by, hashes, max_bits, prefix_bits, block, data):
     hashes = np.unique(hashes)
     known = np.array(data.draw(st.lists(st.booleans(), min_size=len(hashes), max_size=len(hashes))), bool)
     bands = data.draw(st.sampled_from(usable_bands(max_bits)))
     if bands == EVERYTHING:
-        bands = banded_join.Bands((prefix_bits,), (prefix_bits,))
+        bands = Bands((prefix_bits,), (prefix_bits,))
     plan = pair_routing.Plan(len(hashes), max_bits, bands, min(prefix_bits, *bands.widths))
     found = []
     for route, members in routed(hashes, plan).items():
         chosen = np.array(data.draw(st.permutations(members)))
-        columns = pair_routing.join_route(hashes[chosen], known[chosen], route, plan)
+        with compared(by, block):
+            columns = pair_routing.join_route(hashes[chosen], known[chosen], route, plan)
         found += [
             (min(a, b), max(a, b), bits) for a, b, bits in zip(*(c.tolist() for c in columns), strict=True)
         ]

@@ -88,10 +88,10 @@ def script(path: Path, text: str) -> Path:
 def checkout(tmp_path: Path) -> Checkout:
     root, stubs = tmp_path / "a checkout", tmp_path / "stubs"
     root.mkdir()
-    for folder in ("conf", "udfs"):
+    for folder in ("conf", "methods", "udfs"):
         (root / folder).mkdir()
     shutil.copy(REPOSITORY / "submit.sh", root)
-    for name in ("setup.py", "pyproject.toml", "constraints.txt", "udfs/resample.c"):
+    for name in ("setup.py", "pyproject.toml", "constraints.txt", "methods/near.c", "udfs/resample.c"):
         (root / name).write_text(f"# {name}\n")
     for tool in TOOLS.split():
         found = shutil.which(tool)

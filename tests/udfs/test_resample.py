@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -88,20 +86,3 @@ def test_an_image_that_pillow_holds_in_pieces(size):
 def test_packed_rgb_is_what_pillow_has(size):
     image = picture(*size, seed=size[0])
     assert bytes(resample.packed_rgb(image)) == image.tobytes()
-
-
-@compiled
-def test_it_is_found_inside_a_zip(tmp_path, monkeypatch):
-    """As on a cluster's nodes: a shared library cannot be loaded from where it is there."""
-    there = resample.resources.files("synlake.udfs") / resample._name()
-    with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
-        archive.writestr("zipped/__init__.py", "")
-        archive.writestr(f"zipped/{resample._name()}", there.read_bytes())
-    monkeypatch.syspath_prepend(str(tmp_path / "code.zip"))
-    library = resample._loaded("zipped")
-    assert library is not None
-    assert library.make_thumbnail
-
-
-def test_where_it_is_not_compiled_there_is_no_library():
-    assert resample._loaded("synlake.schemas") is None
