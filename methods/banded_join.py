@@ -42,13 +42,21 @@ class _Index:
 
 
 def _index(keys: Hashes, hashes: Hashes) -> _Index:
-    is_short = int(keys.max(initial=0)) < 1 << 16  # numpy sorts numbers of 16 bits by their digits
-    order = np.argsort(keys.astype(np.uint16) if is_short else keys, kind="stable")
+    order = _ascending(keys)
     ordered = keys[order]
     borders = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
     starts = np.concatenate([np.zeros(min(1, len(keys)), np.int64), borders])
     counts = np.diff(np.append(starts, len(keys)))
     return _Index(ordered[starts], starts, counts, hashes[order], order)
+
+
+def _ascending(keys: Hashes) -> Positions:
+    """The order of keys, by one digit after another: numbers of 16 bits are what numpy sorts without comparing."""
+    order = np.argsort(keys.astype(np.uint16), kind="stable")
+    for shift in range(16, int(keys.max(initial=0)).bit_length(), 16):
+        digits = (keys >> np.uint64(shift)).astype(np.uint16)
+        order = order[np.argsort(digits[order], kind="stable")]
+    return order
 
 
 def near_pairs(
@@ -74,7 +82,8 @@ def near_pairs(
         index = _index(keys, hashes)
         for mask in flip_masks(width, bands.flips[band]):
             found += [
-                first_seen(pairs, hashes, hashes, bands, band) for pairs in _within(index, mask, max_bits)
+                first_seen(pairs, hashes, hashes, bands, band)
+                for pairs in _near(index, index, mask, max_bits)
             ]
     left, right, distance = gathered(found)
     return np.minimum(left, right), np.maximum(left, right), distance
@@ -87,21 +96,33 @@ def cross_pairs(
     if not len(left[0]) or not len(right[0]):
         return []
     left_index, right_index = _index(*left), _index(*right)
-    return [
-        pairs for mask in masks for pairs in _across(left_index, left_index.keys, right_index, mask, max_bits)
-    ]
+    return [pairs for mask in masks for pairs in _near(left_index, right_index, mask, max_bits)]
 
 
 def self_pairs(one: tuple[Hashes, Hashes], masks: tuple[int, ...], max_bits: int) -> list[Pairs]:
     """The same among the hashes of one side, each unordered pair once."""
     index = _index(*one)
-    return [pairs for mask in masks for pairs in _within(index, mask, max_bits)]
+    return [pairs for mask in masks for pairs in _near(index, index, mask, max_bits)]
+
+
+def _near(left: _Index, right: _Index, mask: int, max_bits: int) -> Iterator[Pairs]:
+    """Near pairs of hashes whose keys differ by ``mask``, some at a time; each unordered pair once in one index."""
+    library = _library()
+    if library is not None:
+        found = _by_library(library, left, right, mask, max_bits)
+    elif left is right:
+        found = _within(left, mask, max_bits)
+    else:
+        found = _across(left, left.keys, right, mask, max_bits)
+    for rows, others, distances in found:
+        yield left.positions[rows], right.positions[others], distances
 
 
 def _within(index: _Index, mask: int, max_bits: int) -> Iterator[Pairs]:
     if mask == 0:  # each hash with those that follow it under the same key
-        everyone = np.arange(len(index.keys))
-        yield from _compare(_Groups(index, everyone, index, everyone), max_bits)
+        ends = np.repeat(index.starts + index.counts, index.counts)
+        following = np.arange(1, len(ends) + 1)
+        yield from _compare(index, np.arange(len(ends)), index, following, ends - following, max_bits)
         return
     # Of two keys that are partners, the one whose highest flipped bit is 0 asks for the other.
     asking = (index.keys & np.uint64(1 << (mask.bit_length() - 1))) == 0
@@ -113,44 +134,25 @@ def _across(left: _Index, asked: Hashes, right: _Index, mask: int, max_bits: int
     wanted = asked ^ np.uint64(mask)
     at = np.minimum(np.searchsorted(right.keys, wanted), len(right.keys) - 1)
     met = right.keys[at] == wanted
-    if met.any():
-        yield from _compare(_Groups(left, np.searchsorted(left.keys, asked[met]), right, at[met]), max_bits)
+    if not met.any():
+        return
+    mine, theirs = np.searchsorted(left.keys, asked[met]), at[met]
+    n_mine = left.counts[mine]
+    rows = _ranges(left.starts[mine], n_mine)
+    yield from _compare(
+        left,
+        rows,
+        right,
+        np.repeat(right.starts[theirs], n_mine),
+        np.repeat(right.counts[theirs], n_mine),
+        max_bits,
+    )
 
 
-@dataclass(frozen=True)
-class _Groups:
-    """What is compared: hashes of ``left`` under its ``mine[i]``-th key with those of ``right`` under ``theirs[i]``.
-
-    Where both are one group of one index, each hash with those that follow it.
-    """
-
-    left: _Index
-    mine: Positions
-    right: _Index
-    theirs: Positions
-
-    @property
-    def is_within(self) -> bool:
-        return self.left is self.right and bool(np.array_equal(self.mine, self.theirs))
-
-
-def _compare(groups: _Groups, max_bits: int) -> Iterator[Pairs]:
-    """The near pairs of ``groups``, some at a time."""
-    library = _library()
-    found = _by_numpy(groups, max_bits) if library is None else _by_library(library, groups, max_bits)
-    for rows, others, distances in found:
-        yield groups.left.positions[rows], groups.right.positions[others], distances
-
-
-def _by_numpy(groups: _Groups, max_bits: int) -> Iterator[Pairs]:
-    """Rows of near pairs: each left row is held against the right rows of its group, a block at a time."""
-    left, right = groups.left, groups.right
-    n_mine = left.counts[groups.mine]
-    rows = _ranges(left.starts[groups.mine], n_mine)
-    starts, counts = right.starts[groups.theirs], right.counts[groups.theirs]
-    ends_of_right = np.repeat(starts + counts, n_mine)
-    starts = rows + 1 if groups.is_within else np.repeat(starts, n_mine)
-    counts = ends_of_right - starts
+def _compare(
+    left: _Index, rows: Positions, right: _Index, starts: Positions, counts: Positions, max_bits: int
+) -> Iterator[Pairs]:
+    """Compare each left row with ``counts`` right rows from ``starts`` on, a block at a time."""
     ends = np.cumsum(counts)
     n_all = int(ends[-1]) if len(ends) else 0
     borders = np.searchsorted(ends, np.arange(_BLOCK, n_all + _BLOCK, _BLOCK), side="left") + 1
@@ -168,27 +170,32 @@ def _by_numpy(groups: _Groups, max_bits: int) -> Iterator[Pairs]:
             yield rows[block][owner], others[hits], distances[hits].astype(np.int64)
 
 
-class _Side(ctypes.Structure):
-    """One side of groups, as ``near.c`` has it."""
+class _IndexOfLibrary(ctypes.Structure):
+    """An index, as ``near.c`` has it."""
 
-    _fields_ = tuple((name, ctypes.c_void_p) for name in ("hashes", "starts", "counts"))
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("hashes", "keys", "starts", "counts")),
+        ("n_keys", ctypes.c_int64),
+    )
 
 
-def _by_library(library: ctypes.CDLL, groups: _Groups, max_bits: int) -> Iterator[Pairs]:
-    """The same by ``near.c``."""
-    held = [
-        (one.hashes, one.starts[keys], one.counts[keys])
-        for one, keys in ((groups.left, groups.mine), (groups.right, groups.theirs))
+def _by_library(
+    library: ctypes.CDLL, left: _Index, right: _Index, mask: int, max_bits: int
+) -> Iterator[Pairs]:
+    """What :func:`_within` and :func:`_across` find, by ``near.c``."""
+    sides = [
+        _IndexOfLibrary(
+            *(a.ctypes.data for a in (one.hashes, one.keys, one.starts, one.counts)), len(one.keys)
+        )
+        for one in (left, right)
     ]
-    sides = [_Side(*(array.ctypes.data for array in arrays)) for arrays in held]
-    n_groups, most = len(groups.mine), int(held[1][2].max(initial=0))
-    at = np.zeros(2, np.int64)
-    room = np.empty((3, max(_BLOCK, most)), np.int64)
-    while at[0] < n_groups:
+    at = np.zeros(3, np.int64)
+    room = np.empty((3, max(_BLOCK, int(right.counts.max(initial=0)))), np.int64)
+    arrays = [row.ctypes.data for row in room]
+    while at[0] < len(left.keys):
         n = library.find_near(
-            *sides, n_groups, groups.is_within, max_bits, at.ctypes.data, room.shape[1],
-            *(row.ctypes.data for row in room),
-        )  # fmt: skip
+            *map(ctypes.byref, sides), mask, left is right, max_bits, at.ctypes.data, room.shape[1], *arrays
+        )
         if n:
             rows, others, distances = room[:, :n].copy()
             yield rows, others, distances
@@ -204,7 +211,9 @@ def _library() -> ctypes.CDLL | None:
     library = compiled.load("synlake.methods", "near", ctypes.CDLL)
     if library is not None:
         pointer, long, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
-        library.find_near.argtypes = (_Side, _Side, long, number, number, pointer, long, *[pointer] * 3)
+        library.find_near.argtypes = (
+            pointer, pointer, ctypes.c_uint64, number, number, pointer, long, *[pointer] * 3
+        )  # fmt: skip
         library.find_near.restype = long
     return library
 
