@@ -103,8 +103,8 @@ class Cost:
     seconds: float
 
 
-#: Seconds of one comparison, of one look-up of a band with a flip, of sorting one hash by one band; measured of ``near.c``
-#: in tasks, on one core of a 2-core cloud machine. Only their ratios matter to the choice.
+#: Seconds of one comparison, of one look-up of a band with a flip, of sorting one hash by one band; measured of
+#: ``near.c`` in tasks, on one core of a 2-core cloud machine. Only their ratios matter to the choice.
 _COMPARE, _LOOKUP, _SORT = 1e-9, 3.5e-8, 5e-8
 
 
