@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from synlake.methods.near_groups import (
 )
 from synlake.methods.splits import SECRET, assign_splits, fixed_splits, shared_groups, with_fixed
 from synlake.schemas import TABLES
-from synlake.spread import held
+from synlake.spread import FEW_ROWS, few_rows, held
 from synlake.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def placed(
     is_apart = secret is None and _is_apart(configs.get("deduplicate-images"), settings.tau)
     with ExitStack() as stack:
         pairs = None
+        suited: AbstractContextManager[None] = nullcontext()
         if is_apart or not settings.tau:
             edges = duplicate_edges(taken).unionByName(repeated_edges(taken))
         else:
@@ -63,10 +64,13 @@ def placed(
             grouped_hashes = stack.enter_context(held(hashes_to_group(hashes, pairs)))
             grouped_hashes.count()  # mostly few: a join with rows whose size Spark knows need not shuffle the others
             rows = stack.enter_context(held(rows_to_group(taken, grouped_hashes)))
-            rows.count()  # few of them as well
             edges = edges_of(rows, pairs)
-        edges = stack.enter_context(held(edges))
-        grouped = with_groups(taken, edges, n_edges=edges.count())
+            if rows.count() <= FEW_ROWS:
+                suited = few_rows(taken.sparkSession)
+        with suited:
+            edges = stack.enter_context(held(edges))
+            n_edges = edges.count()
+        grouped = with_groups(taken, edges, n_edges=n_edges)
         fixed = None
         if earlier is not None and secret is not None:
             fixed = fixed_splits(earlier, None if pairs is None else near_secret(taken, secret, pairs))

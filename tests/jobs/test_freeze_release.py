@@ -22,6 +22,7 @@ from synlake.jobs import (
     evaluate_predictions,
     freeze_release,
     import_predictions,
+    placing,
     released,
     verify_release,
 )
@@ -32,11 +33,13 @@ AS_CSV = argparse.Namespace(format="csv")
 DOG, PUG, TENCH = "n02084071", "n02110958", "n01440764"
 
 
-def grow(spark, warehouse, names):
+def grow(spark, warehouse, names, hashes=None):
     """Kept, fingerprinted images named after their class, each confirmed by three votes."""
+    hashes = hashes or {}
     images = [{"image_id": name, "synset_id": {"p": PUG, "t": TENCH}[name[0]]} for name in names]
     prints = [
-        {"image_id": n, "width_px": 9, "height_px": 9, "format": "PNG", "phash": hash_of(n)} for n in names
+        {"image_id": n, "width_px": 9, "height_px": 9, "format": "PNG", "phash": hashes.get(n, hash_of(n))}
+        for n in names
     ]
     labels = [
         {**i, "item_id": i["image_id"], "label": "yes", "confidence": 1.0, "n_votes": 3} for i in images
@@ -123,6 +126,23 @@ def test_labels_of_the_holdout_are_kept_apart_and_scores_are_right_all_the_same(
     assert [f for f in verify_release.check(given_away, "v1.1.0", deep=False) if not f[1]] == []
     with pytest.raises(InputError, match="withheld, and not in this warehouse"):
         evaluate_predictions.run(given_away, evaluate_predictions.Config(**taken), AS_CSV)
+
+
+@pytest.mark.parametrize("n_few", [0, placing.FEW_ROWS])
+def test_near_images_are_a_group_whether_there_are_few_or_many(spark, frozen, tmp_path, monkeypatch, n_few):
+    monkeypatch.setattr(placing, "FEW_ROWS", n_few)
+    mine = copied(frozen, tmp_path / "warehouse")
+    near = {"p31": hash_of("p30") ^ 0b111, "t32": hash_of("p30") ^ 0b1111000, "t33": hash_of("p9") ^ 1}
+    grow(spark, mine, ["p30", "p34", *near], near)
+    freeze(mine, "v1.2.0", n_holdout=1, withhold_labels=True)
+    rows = as_dicts(tables.read(mine, "release_images").where("release = 'v1.2.0'"))
+    groups = {row["image_id"]: row["group_id"] for row in rows}
+    assert {image: group for image, group in groups.items() if image != group} == {
+        "p31": "p30", "t32": "p30", "t33": "p9",
+    }  # fmt: skip
+    split = {row["image_id"]: row["split"] for row in rows}
+    assert split["p30"] == split["p31"] == split["t32"]
+    assert split["t33"] == split["p9"] == images_of(mine, "v1.1.0")["p9"]
 
 
 def test_an_image_with_two_labels_for_one_class_freezes_nothing(spark, frozen, tmp_path):
