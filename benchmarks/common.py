@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +71,11 @@ class Measured:
 def ratios(slow: Measured, fast: Measured) -> str:
     """How many times the seconds of ``fast`` the other took; those of processors hardly depend on other load."""
     return f"{slow.seconds / fast.seconds:.2f} by the clock, {slow.cpu_seconds / fast.cpu_seconds:.2f} in CPU seconds"
+
+
+def middle(runs: Sequence[Measured]) -> Measured:
+    """The run of median seconds."""
+    return sorted(runs, key=lambda run: run.seconds)[len(runs) // 2]
 
 
 @contextmanager

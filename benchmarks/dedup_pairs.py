@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from common import Measured, machine, measured, ratios, scratch, session
+from common import Measured, machine, measured, middle, ratios, scratch, session
 from peer_imagededup import imagededup_phash
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -110,11 +110,6 @@ def run_ours(
         found = spark.read.format("delta").load(target).toArrow()
     left, right = (found.column(name).to_numpy().view(np.uint64) for name in ("hash_l", "hash_r"))
     return middle(runs), ordered(left, right)
-
-
-def middle(runs: Sequence[Measured]) -> Measured:
-    """The run of median seconds."""
-    return sorted(runs, key=lambda run: run.seconds)[len(runs) // 2]
 
 
 def join_tables(spark: SparkSession, source: str, target: str, tau: int) -> None:

@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
 
-from common import machine, scratch, session
+from common import Measured, machine, measured, middle, ratios, scratch, session
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BooleanType, DataType, MapType, StringType, TimestampType
@@ -52,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         add_images(warehouse, classes, 0, given.n)
         freeze = timed(f"freeze v1.0.0, {given.n:,} images", lambda: frozen(warehouse, "v1.0.0"))
         copies = [timed("  plain copy", lambda: copy(warehouse, folder)) for _ in range(given.copies)]
-        print(f"ratio freeze / copy of the same rows: {freeze / median(copies):.2f}")
+        print(f"ratio freeze / copy of the same rows: {ratios(freeze, middle(copies))}")
         add_images(warehouse, classes, given.n, given.n + given.n // 100)
         timed("freeze v1.1.0 (inherits the splits of v1.0.0)", lambda: frozen(warehouse, "v1.1.0"))
         timed("verify v1.0.0", lambda: verified(warehouse, "v1.0.0"))
@@ -62,12 +60,11 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def timed(what: str, run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    seconds = time.perf_counter() - start
-    print(f"{what}: {seconds:.1f} s", flush=True)
-    return seconds
+def timed(what: str, run: Callable[[], object]) -> Measured:
+    with measured() as found:
+        run()
+    print(f"{what}: {found}", flush=True)
+    return found
 
 
 def frozen(warehouse: Warehouse, release: str) -> None:
