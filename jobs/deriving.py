@@ -17,7 +17,7 @@ from synlake.errors import InputError, UsageError
 from synlake.jobs import freezing, released
 from synlake.local_rows import local_rows
 from synlake.methods import versions
-from synlake.methods.release_diff import diff_images
+from synlake.methods.release_diff import diff_images, rough_changes
 from synlake.methods.withholding import SPLIT, images_per_class
 from synlake.spread import held
 from synlake.stage import Outcome, last_configs
@@ -73,11 +73,19 @@ def check_version(warehouse: Warehouse, release: str, images: DataFrame) -> None
     if given is None or given == "major":  # which allows any change: none need be looked for
         return
     old = released.labelled_images(warehouse, rows[last].asDict(recursive=True))
-    changes = diff_images(old, images).groupBy("change").agg(F.count("*").alias("n")).collect()
     gone = old.select("label").distinct().join(images.select("label").distinct(), on="label", how="left_anti")
+    n_classes_gone = gone.count()
+
+    def needed_for(counts: Mapping[str, int]) -> str:
+        return versions.needed(counts, n_classes_gone=n_classes_gone)
+
+    (rough,) = rough_changes(old, images).collect()
+    if versions.allows(given, needed_for(rough.asDict())):
+        return
+    changes = diff_images(old, images).groupBy("change").agg(F.count("*").alias("n")).collect()
     counts = {row["change"]: row["n"] for row in changes}
-    needed = versions.needed(counts, n_classes_gone=gone.count())
-    if versions.LEVELS.index(given) < versions.LEVELS.index(needed):
+    needed = needed_for(counts)
+    if not versions.allows(given, needed):
         raise UsageError(
             f"--release {release}: after {last} this would be a {given} release, but the change is a {needed} one"
             f" ({', '.join(f'{n} {change}' for change, n in sorted(counts.items()))})\n"

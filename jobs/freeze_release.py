@@ -25,6 +25,7 @@ from synlake.jobs.release_utility import utility_controls
 from synlake.local_rows import local_rows
 from synlake.methods.audit import audit_table, audited
 from synlake.methods.release import counted, decided_labels, judge_pool
+from synlake.methods.splits import with_fixed
 from synlake.methods.withholding import SPLIT, images_per_class
 from synlake.schemas import TABLES
 from synlake.spread import held, joined_in_place
@@ -95,8 +96,14 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         return deriving.derive(warehouse, settings)
     _check_holdout(replace(warehouse, pins={}), settings)
     _check_audit(warehouse, settings)
+    return _freeze_pool(warehouse, settings)
+
+
+def _freeze_pool(warehouse: Warehouse, settings: Config) -> Outcome:
+    """Freeze what the pool and its labels give."""
+    earlier = registry.earlier_images(replace(warehouse, pins={}))
     with ExitStack() as stack:
-        judged = stack.enter_context(_judged(warehouse))
+        judged = stack.enter_context(_judged(warehouse, earlier))
         found = _Counted(counted(judged).collect())  # one row a class and reason
         outcome = found.outcome
         if not outcome.rows_kept:
@@ -106,7 +113,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
         taken = judged.where("left_out IS NULL")
         configs = {**last_configs(warehouse), "freeze-release": asdict(settings)}
         sizes = {synset_id: n for synset_id, (n, _) in found.classes.items()}
-        images = stack.enter_context(placing.placed(warehouse, taken, settings, configs, sizes=sizes))
+        images = stack.enter_context(placing.placed(taken, earlier, settings, configs, sizes=sizes))
         # The pool has each image of a class once, and no join made more of it.
         is_unique = outcome.rows_in == tables.read(warehouse, "pool").count()
         if settings.withhold_labels or not is_unique:
@@ -142,13 +149,14 @@ class _Counted:
 
 
 @contextmanager
-def _judged(warehouse: Warehouse) -> Iterator[DataFrame]:
-    """Every row of the pool with what was decided on it and its fingerprint, held on disk."""
+def _judged(warehouse: Warehouse, earlier: DataFrame | None) -> Iterator[DataFrame]:
+    """Every row of the pool with what was decided on it, its fingerprint and ``fixed_place``, held on disk."""
     decided = decided_labels(tables.read(warehouse, "labels"), tables.read_or_empty(warehouse, "reviews"))
     prints = tables.read(warehouse, "fingerprints").select("image_id", *placing.PRINTS)
     with ExitStack() as stack:
         with joined_in_place(warehouse.spark):
-            judged = stack.enter_context(held(judge_pool(tables.read(warehouse, "pool"), prints, decided)))
+            judged = judge_pool(tables.read(warehouse, "pool"), prints, decided)
+            judged = stack.enter_context(held(with_fixed(judged, earlier)))
         yield judged
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import registry
 from synlake.methods.near_groups import (
     duplicate_edges,
     edges_of,
@@ -22,10 +20,9 @@ from synlake.methods.near_groups import (
     rows_to_group,
     with_groups,
 )
-from synlake.methods.splits import SECRET, assign_splits, fixed_splits, shared_groups, with_fixed
+from synlake.methods.splits import SECRET, assign_splits, shared_groups, with_near
 from synlake.schemas import TABLES
 from synlake.spread import FEW_ROWS, few_rows, held
-from synlake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from synlake.jobs.freeze_release import Config
@@ -36,8 +33,8 @@ PRINTS = ("format", "width_px", "height_px", "phash", "hash_mode")
 
 @contextmanager
 def placed(
-    warehouse: Warehouse,
     taken: DataFrame,
+    earlier: DataFrame | None,
     settings: Config,
     configs: Mapping[str, Any],
     *,
@@ -45,10 +42,9 @@ def placed(
 ) -> Iterator[DataFrame]:
     """Rows of ``release_images`` from the ``taken`` rows of the pool; ``sizes`` counts those of each synset.
 
-    The caller holds ``taken``, which has the columns :data:`PRINTS` of their images too. ``configs`` has the
-    settings of the stages before.
+    The caller holds ``taken``, which has the columns :data:`PRINTS` of their images too, and the ``fixed_place`` that
+    ``earlier`` releases give them. ``configs`` has the settings of the stages before.
     """
-    earlier = registry.earlier_images(replace(warehouse, pins={}))
     secret = None if earlier is None else earlier.where(F.col("split").isin(*SECRET)).select("phash", "split")
     is_apart = secret is None and _is_apart(configs.get("deduplicate-images"), settings.tau)
     with ExitStack() as stack:
@@ -71,12 +67,11 @@ def placed(
             edges = stack.enter_context(held(edges))
             n_edges = edges.count()
         grouped = with_groups(taken, edges, n_edges=n_edges)
-        fixed = None
-        if earlier is not None and secret is not None:
-            fixed = fixed_splits(earlier, None if pairs is None else near_secret(taken, secret, pairs))
-        grouped = with_fixed(grouped, fixed)
-        if fixed is not None:
-            grouped = stack.enter_context(held(grouped))  # else each use joins all earlier images
+        if secret is not None and pairs is not None:
+            new = taken.where("fixed_place IS NULL")
+            near = stack.enter_context(held(near_secret(new, secret, pairs)))
+            near.count()  # few again
+            grouped = with_near(grouped, near)
         shared = stack.enter_context(held(shared_groups(grouped)))
         shared.count()  # mostly few too, as Spark knows from here on
         split = assign_splits(
@@ -86,7 +81,7 @@ def placed(
             n_test=settings.n_test,
             n_holdout=settings.n_holdout,
             seed=settings.seed,
-            sizes=sizes if fixed is None else None,
+            sizes=sizes if earlier is None else None,
         )
         columns = {"release": F.lit(settings.release), "label": F.col("synset_id")}
         yield split.withColumns(columns).select(*TABLES["release_images"].schema.names)

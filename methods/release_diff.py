@@ -32,6 +32,37 @@ def diff_images(old: DataFrame, new: DataFrame) -> DataFrame:
     return both.select("image_id", "old_label", "new_label", "old_split", "new_split", change.alias("change"))
 
 
+def rough_changes(old: DataFrame, new: DataFrame) -> DataFrame:
+    """One row: how many images are ``added, removed, relabelled, moved``, in a fraction of the time.
+
+    Numbers are compared, hashes of 64 bits: should those of two images be equal by chance, it is wrong by one or two.
+    """
+
+    def side(images: DataFrame, name: str) -> DataFrame:
+        label, split = (F.xxhash64(c).alias(f"{name}_{c}") for c in ("label", "split"))
+        return images.select(F.xxhash64("image_id").alias("image"), label, split)
+
+    by_image = (
+        side(old, "old")
+        .unionByName(side(new, "new"), allowMissingColumns=True)
+        .groupBy("image")
+        # The labels of an image count in any order.
+        .agg(
+            *(F.bit_xor(f"{name}_label").alias(f"{name}_label") for name in ("old", "new")),
+            *(F.min(f"{name}_split").alias(f"{name}_split") for name in ("old", "new")),
+        )
+    )
+    stayed = F.col("old_split").isNotNull() & F.col("new_split").isNotNull()
+    is_relabelled = F.col("old_label") != F.col("new_label")
+    kinds = {
+        "added": F.col("old_split").isNull(),
+        "removed": F.col("new_split").isNull(),
+        "relabelled": stayed & is_relabelled,
+        "moved": stayed & ~is_relabelled & (F.col("old_split") != F.col("new_split")),
+    }
+    return by_image.agg(*(F.count_if(is_one).alias(kind) for kind, is_one in kinds.items()))
+
+
 def changes_by_class(changes: DataFrame) -> DataFrame:
     """``label`` and a count of each change; an image counts for its new label, a removed one for its old."""
     counts = [F.count_if(F.col("change") == change).alias(change) for change in CHANGES]

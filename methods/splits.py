@@ -36,9 +36,9 @@ def assign_splits(
     shrink in proportion. A group with images of several classes is placed by the class that comes first in
     id order, and goes whole to where that class puts it.
 
-    ``fixed_place`` says which split earlier releases gave an image (:func:`with_fixed`). A group with such an
-    image stays in that split (the first of :data:`PRECEDENCE` where its images had several), and counts against
-    the size of that split; only the others are placed by hash.
+    ``fixed_place`` says which split earlier releases gave an image (:func:`with_fixed`, :func:`with_near`). A group
+    with such an image stays in that split (the first of :data:`PRECEDENCE` where its images had several), and counts
+    against the size of that split; only the others are placed by hash.
 
     An image's group is held against where the splits of its class end, so that images are neither sorted nor
     shuffled. ``images`` is read several times; the caller holds it where it is dear. ``shared`` are the rows of
@@ -69,17 +69,34 @@ def assign_splits(
     )
 
 
-def with_fixed(images: DataFrame, fixed: DataFrame | None) -> DataFrame:
-    """Add ``fixed_place``: where in :data:`PRECEDENCE`, from 1, the split is that earlier releases gave an image.
+def with_fixed(images: DataFrame, earlier: DataFrame | None) -> DataFrame:
+    """Add ``fixed_place``: where in :data:`PRECEDENCE`, from 1, the split is that ``earlier`` releases gave an image.
 
-    ``fixed`` has their ``image_id, split``. Null where none gave one; the first where they gave several.
+    ``earlier`` has their ``image_id, split``. Null where none gave one; the first where they gave several.
     """
-    if fixed is None:
+    if earlier is None:
         return images.withColumn("fixed_place", F.lit(None).cast("int"))
+    places = _places(earlier, "fixed_place")
+    return images.join(places, on="image_id", how="left").select(*images.columns, "fixed_place")
+
+
+def with_near(images: DataFrame, near: DataFrame | None) -> DataFrame:
+    """Give new images that are ``near`` one that was ever in a split of :data:`SECRET` that split as ``fixed_place``.
+
+    ``near`` has their ``image_id, split``: as train, such an image would give the answer away.
+    """
+    if near is None:
+        return images
+    place = F.coalesce("fixed_place", "_near_place").alias("fixed_place")
+    others = [name for name in images.columns if name != "fixed_place"]
+    return images.join(_places(near, "_near_place"), on="image_id", how="left").select(*others, place)
+
+
+def _places(splits: DataFrame, name: str) -> DataFrame:
+    """``image_id`` and, as ``name``, the first place in :data:`PRECEDENCE` of the splits that ``splits`` gives it."""
     order = F.array(*map(F.lit, PRECEDENCE))
     place = F.min(F.array_position(order, F.col("split")).cast("int"))
-    places = fixed.groupBy("image_id").agg(place.alias("fixed_place"))
-    return images.join(places, on="image_id", how="left").select(*images.columns, "fixed_place")
+    return splits.groupBy("image_id").agg(place.alias(name))
 
 
 def shared_groups(images: DataFrame) -> DataFrame:
@@ -191,16 +208,3 @@ def _left(n: int, split: str, n_held_out: int) -> Column:
     """How many of ``n`` images are to be found yet, beside those that earlier releases put there."""
     share = F.floor(F.col("_n_class") * (MAX_HELD_OUT * n / max(1, n_held_out)))
     return F.greatest(F.least(F.lit(n), share) - F.col(_there(split)), F.lit(0))
-
-
-def fixed_splits(earlier: DataFrame, near: DataFrame | None = None) -> DataFrame:
-    """``image_id, split`` for :func:`with_fixed`: what ``earlier`` releases gave, and what is ``near``.
-
-    ``near`` has ``image_id, split`` of images near one that was ever in a split of :data:`SECRET`. A new one
-    is of that split too: as train it would give the answer away.
-    """
-    known = earlier.select("image_id", "split").distinct()
-    if near is None:
-        return known
-    new = near.join(known.select("image_id"), on="image_id", how="left_anti")
-    return known.unionByName(new.select("image_id", "split").distinct())

@@ -36,6 +36,15 @@ def needed(changes: Mapping[str, int], *, n_classes_gone: int) -> str:
     return "minor" if changes.get("added") else "patch"
 
 
+def allows(given: str, wanted: str) -> bool:
+    """Whether a release whose ``given`` number grew may have changed as much as ``wanted`` needs.
+
+    >>> allows("major", "minor"), allows("patch", "minor")
+    (True, False)
+    """
+    return LEVELS.index(given) >= LEVELS.index(wanted)
+
+
 def level(old: str, new: str) -> str | None:
     """Which number grew from one version to the next; None where they do not follow each other.
 

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import io
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from synlake import manifest, registry, tables
 from synlake.errors import ConflictError
 from synlake.jobs import deprecate_release, diff_releases, freezing, import_release, verify_release
 from synlake.methods import versions
-from synlake.methods.release_diff import changes_by_class, diff_images
+from synlake.methods.release_diff import changes_by_class, diff_images, rough_changes
 from synlake.warehouse import open_warehouse
 
 AS_CSV = argparse.Namespace(format="csv", releases=[])
@@ -240,6 +241,35 @@ def test_changes_agree_with_dictionaries(spark, old, new):
     assert {row["image_id"]: row["change"] for row in as_dicts(changes)} == expected
     total = sum(sum(row[c] for c in diff_releases.CHANGES) for row in as_dicts(changes_by_class(changes)))
     assert total == len(expected)
+
+
+@settings(max_examples=2, phases=(Phase.explicit, Phase.generate))
+@given(st.integers(0, 1 << 30))
+def test_rough_changes_are_those_of_dictionaries_for_images_of_several_labels_too(spark, seed):
+    draw = random.Random(seed)
+    ids = [f"i{n}" for n in range(300)]
+    old, new = (
+        {i: (frozenset(draw.sample("xyz", draw.choice([1, 1, 2]))), draw.choice(["train", "test"]))
+         for i in draw.sample(ids, 250)}
+        for _ in range(2)
+    )  # fmt: skip
+    frames = [
+        spark.createDataFrame(
+            [(i, label, split) for i, (many, split) in d.items() for label in many], LABELLED
+        )
+        for d in (old, new)
+    ]
+    both = old.keys() & new.keys()
+    assert rough_changes(*frames).collect()[0].asDict() == {
+        "added": len(new.keys() - old.keys()),
+        "removed": len(old.keys() - new.keys()),
+        "relabelled": sum(old[i][0] != new[i][0] for i in both),
+        "moved": sum(old[i][0] == new[i][0] and old[i][1] != new[i][1] for i in both),
+    }
+    counted = {
+        row["change"]: row["count"] for row in diff_images(*frames).groupBy("change").count().collect()
+    }
+    assert {**counted, "same": 0} == {**rough_changes(*frames).collect()[0].asDict(), "same": 0}
 
 
 def test_a_version_grows_as_much_as_its_change():

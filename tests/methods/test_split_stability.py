@@ -21,7 +21,7 @@ from synlake.methods.near_groups import (
     rows_to_group,
     with_groups,
 )
-from synlake.methods.splits import PRECEDENCE, SECRET, assign_splits, fixed_splits, shared_groups, with_fixed
+from synlake.methods.splits import PRECEDENCE, SECRET, assign_splits, shared_groups, with_fixed, with_near
 
 IMAGES = "image_id string, synset_id string, phash long, duplicate_of string"
 EARLIER = "image_id string, split string, phash long"
@@ -59,16 +59,15 @@ def freeze(spark, worlds, at, earlier):
         for i, (classes, d) in releases[at].items()
         for c in classes
     ]
-    images = spark.createDataFrame(rows, IMAGES)
     known = spark.createDataFrame(earlier, EARLIER)
+    images = with_fixed(spark.createDataFrame(rows, IMAGES), known)
     secret = known.where(F.col("split").isin(*SECRET)).select("phash", "split")
     hashes = hashes_of(images, secret)
     pairs = near_pairs_of(hashes, n_images=1000, tau=TAU).localCheckpoint()
     grouped = with_groups(
         images, edges_of(rows_to_group(images, hashes_to_group(hashes, pairs)), pairs), n_edges=len(rows)
     )
-    fixed = fixed_splits(known, near_secret(images, secret, pairs))
-    grouped = with_fixed(grouped, fixed)
+    grouped = with_near(grouped, near_secret(images.where("fixed_place IS NULL"), secret, pairs))
     found = as_dicts(assign_splits(grouped, shared_groups(grouped), n_val=1, n_test=2, n_holdout=1, seed=1))
     assert sorted((r["image_id"], r["synset_id"]) for r in found) == sorted(r[:2] for r in rows)
     of_images = {(r["image_id"], r["split"]) for r in found}
@@ -152,6 +151,8 @@ def test_a_new_image_near_a_test_image_is_test(spark, tau, found):
     earlier = spark.createDataFrame([("t", "test", 0), ("k", "train", 0b1110000)], EARLIER)
     secret = earlier.where("split = 'test'").select("phash", "split")
     pairs = near_pairs_of(hashes_of(images, secret), n_images=4, tau=tau)
-    rows = as_dicts(fixed_splits(earlier, near_secret(images, secret, pairs)))
-    given = {row["image_id"]: row["split"] for row in rows}
-    assert given == {"t": "test", "k": "train", **dict.fromkeys(found, "test")}
+    images = with_fixed(images, earlier)
+    near = near_secret(images.where("fixed_place IS NULL"), secret, pairs)
+    places = {row["image_id"]: row["fixed_place"] for row in as_dicts(with_near(images, near))}
+    given = {image: PRECEDENCE[place - 1] for image, place in places.items() if place is not None}
+    assert given == {"k": "train", **dict.fromkeys(found, "test")}
