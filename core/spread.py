@@ -15,7 +15,7 @@ from synlake.local_rows import local_rows
 TASK_BYTES = 128 << 20
 #: Tasks for each core at the least, so that one slow task does not hold up the rest.
 TASKS_PER_CORE = 2
-#: Narrow rows up to this are few: one task takes a second for them, about.
+#: Narrow rows up to this are few: one task works through all of them.
 FEW_ROWS = 100_000
 #: Rows of a release in one file, about: 30 MB.
 FILE_ROWS = 250_000

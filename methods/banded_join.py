@@ -79,30 +79,31 @@ def near_pairs(
         keys = bands.keys(hashes, band)
         if groups is not None:
             keys = keys | (groups.astype(np.uint64) << np.uint64(width))
-        index = _index(keys, hashes)
-        for mask in flip_masks(width, bands.flips[band]):
-            found += [
-                first_seen(pairs, hashes, hashes, bands, band)
-                for pairs in _near(index, index, mask, max_bits)
-            ]
+        masks = flip_masks(width, bands.flips[band])
+        found += [
+            first_seen(pairs, hashes, hashes, bands, band)
+            for pairs in self_pairs((keys, hashes), masks, max_bits)
+        ]
     left, right, distance = gathered(found)
     return np.minimum(left, right), np.maximum(left, right), distance
 
 
 def cross_pairs(
     left: tuple[Hashes, Hashes], right: tuple[Hashes, Hashes], masks: tuple[int, ...], max_bits: int
-) -> list[Pairs]:
+) -> Iterator[Pairs]:
     """Pairs of a left and a right (keys, hashes) whose keys differ by a mask and hashes by ``max_bits``."""
     if not len(left[0]) or not len(right[0]):
-        return []
+        return
     left_index, right_index = _index(*left), _index(*right)
-    return [pairs for mask in masks for pairs in _near(left_index, right_index, mask, max_bits)]
+    for mask in masks:
+        yield from _near(left_index, right_index, mask, max_bits)
 
 
-def self_pairs(one: tuple[Hashes, Hashes], masks: tuple[int, ...], max_bits: int) -> list[Pairs]:
+def self_pairs(one: tuple[Hashes, Hashes], masks: tuple[int, ...], max_bits: int) -> Iterator[Pairs]:
     """The same among the hashes of one side, each unordered pair once."""
     index = _index(*one)
-    return [pairs for mask in masks for pairs in _near(index, index, mask, max_bits)]
+    for mask in masks:
+        yield from _near(index, index, mask, max_bits)
 
 
 def _near(left: _Index, right: _Index, mask: int, max_bits: int) -> Iterator[Pairs]:

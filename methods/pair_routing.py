@@ -187,7 +187,7 @@ def join_route(
 
     found: list[tuple[Hashes, Hashes, npt.NDArray[np.int64]]] = []
 
-    def keep(pairs: list[Pairs], left: Hashes, right: Hashes) -> None:
+    def keep(pairs: Iterator[Pairs], left: Hashes, right: Hashes) -> None:
         for one in pairs:
             i, j, distance = first_seen(one, left, right, plan.bands, band)
             found.append((left[i], right[j], distance))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 CHANGES = ("added", "removed", "relabelled", "moved", "same")
@@ -21,19 +21,12 @@ def diff_images(old: DataFrame, new: DataFrame) -> DataFrame:
             F.min("split").alias(f"{side}_split"),
         )
 
-    change = (
-        F.when(F.col("old_label").isNull(), F.lit("added"))
-        .when(F.col("new_label").isNull(), F.lit("removed"))
-        .when(F.col("old_label") != F.col("new_label"), F.lit("relabelled"))
-        .when(F.col("old_split") != F.col("new_split"), F.lit("moved"))
-        .otherwise(F.lit("same"))
-    )
     both = by_image(old, "old").join(by_image(new, "new"), on="image_id", how="full")
-    return both.select("image_id", "old_label", "new_label", "old_split", "new_split", change.alias("change"))
+    return both.select("image_id", "old_label", "new_label", "old_split", "new_split", _change())
 
 
 def rough_changes(old: DataFrame, new: DataFrame) -> DataFrame:
-    """One row: how many images are ``added, removed, relabelled, moved``, in a fraction of the time.
+    """The ``change`` of each image of either release and nothing else of it, in a fraction of the time.
 
     Numbers are compared, hashes of 64 bits: should those of two images be equal by chance, it is wrong by one or two.
     """
@@ -52,15 +45,19 @@ def rough_changes(old: DataFrame, new: DataFrame) -> DataFrame:
             *(F.min(f"{name}_split").alias(f"{name}_split") for name in ("old", "new")),
         )
     )
-    stayed = F.col("old_split").isNotNull() & F.col("new_split").isNotNull()
-    is_relabelled = F.col("old_label") != F.col("new_label")
-    kinds = {
-        "added": F.col("old_split").isNull(),
-        "removed": F.col("new_split").isNull(),
-        "relabelled": stayed & is_relabelled,
-        "moved": stayed & ~is_relabelled & (F.col("old_split") != F.col("new_split")),
-    }
-    return by_image.agg(*(F.count_if(is_one).alias(kind) for kind, is_one in kinds.items()))
+    return by_image.select(_change())
+
+
+def _change() -> Column:
+    """What happened to an image, from its label and split in each release, which are null where it is not in it."""
+    change = (
+        F.when(F.col("old_label").isNull(), F.lit("added"))
+        .when(F.col("new_label").isNull(), F.lit("removed"))
+        .when(F.col("old_label") != F.col("new_label"), F.lit("relabelled"))
+        .when(F.col("old_split") != F.col("new_split"), F.lit("moved"))
+        .otherwise(F.lit("same"))
+    )
+    return change.alias("change")
 
 
 def changes_by_class(changes: DataFrame) -> DataFrame:
