@@ -72,9 +72,9 @@ def newest_version(spark: SparkSession, path: str) -> int:
 
 
 def size_bytes(spark: SparkSession, path: str) -> int | None:
-    """The size of the newest version's data files; None where the log does not say without being worked through."""
-    found = _log(spark, path).snapshot().sizeInBytesIfKnown()
-    return int(found.get()) if found.isDefined() else None
+    """The size of the newest version's data files; None where there is no checksum file, which tells it."""
+    checksum = _log(spark, path).snapshot().checksumOpt()  # "sizeInBytesIfKnown" has the log worked through
+    return int(checksum.get().tableSizeBytes()) if checksum.isDefined() else None
 
 
 def table_property(spark: SparkSession, path: str, name: str) -> str | None:
