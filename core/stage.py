@@ -8,7 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
@@ -20,11 +20,8 @@ from synlake import __version__, config, output, progress, tables
 from synlake.errors import ContractError
 from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
-from synlake.spread import few_rows
+from synlake.suiting import suited_to_tables
 from synlake.warehouse import Warehouse
-
-#: Tables of a stage that together have no more bytes have few rows: some hundred thousand, in one partition.
-FEW_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -103,8 +100,7 @@ def run_stage(warehouse: Warehouse, stage: Stage, settings: Any, *, force: bool 
     run_id = uuid.uuid4().hex
     pins = {t: v for t, v in versions.items() if t not in stage.writes}
     pinned = replace(warehouse, pins=pins, user_metadata={"run_id": run_id, "stage": stage.name})
-    suited = few_rows(warehouse.spark) if _has_few_rows(warehouse, stage) else nullcontext()
-    with suited, progress.watch(warehouse.spark, stage.name):
+    with _suited(warehouse, stage), progress.watch(warehouse.spark, stage.name):
         outcome: Outcome = stage.module.main(pinned, settings)
     _check_accounts(stage, outcome)
     seconds = time.monotonic() - start
@@ -116,13 +112,12 @@ def run_stage(warehouse: Warehouse, stage: Stage, settings: Any, *, force: bool 
     return Report(stage.name, "done", outcome, seconds)
 
 
-def _has_few_rows(warehouse: Warehouse, stage: Stage) -> bool:
-    """Whether all that a stage works on is little: it then takes as long as it has Spark jobs."""
+def _suited(warehouse: Warehouse, stage: Stage) -> AbstractContextManager[None]:
+    """Settings for as much as the stage works on, where tables tell how much that is."""
     if not stage.tables_only:
-        return False
+        return nullcontext()
     names = {*stage.reads, *stage.optional_reads, *stage.writes, "release_images"}
-    sizes = [tables.size_bytes(warehouse, name) for name in names]
-    return None not in sizes and sum(filter(None, sizes)) <= FEW_BYTES
+    return suited_to_tables(warehouse, names)
 
 
 def summary_rows(reports: list[Report]) -> list[tuple[Any, ...]]:

@@ -62,7 +62,11 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     guesses_r = scoring.predictions_of(warehouse, settings.release, settings.model)
     split = _common_split(settings, guesses_l, guesses_r)
     images = scoring.images_for(warehouse, release, guesses_l)
-    with held(score_images(images, guesses_l)) as scored_l, held(score_images(images, guesses_r)) as scored_r:
+    with (
+        scoring.suited([guesses_l, guesses_r]),
+        held(score_images(images, guesses_l)) as scored_l,
+        held(score_images(images, guesses_r)) as scored_r,
+    ):
         rows = [_compared(settings, split, name, scored_l, scored_r) for name in ("top1", "top5")]
     output.emit(
         COLUMNS, [[scoring.shown(v, arguments.format) for v in row] for row in rows], arguments.format

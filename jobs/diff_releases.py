@@ -18,6 +18,7 @@ from synlake.jobs import released
 from synlake.methods import versions
 from synlake.methods.release_diff import CHANGES, changes_by_class, diff_images
 from synlake.spread import held
+from synlake.suiting import suited_to_rows
 from synlake.warehouse import Warehouse
 
 EXAMPLE = "diff-releases v1.0.0 v1.1.0"
@@ -45,7 +46,8 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         raise UsageError("two releases are needed: the older and the newer\n  next: diff-releases OLD NEW")
     rows = [registry.row_of(warehouse, release) for release in given]
     old, new = (released.labelled_images(warehouse, row) for row in rows)
-    with held(diff_images(old, new)) as changes:
+    n_images = sum(row["n_images"] for row in rows)
+    with suited_to_rows(warehouse.spark, n_images), held(diff_images(old, new)) as changes:
         if settings.images:
             shown = changes.where("change <> 'same'").orderBy("change", "image_id")
         else:

@@ -58,6 +58,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     predictions = scoring.predictions_of(warehouse, settings.release, settings.model)
     hierarchy = registry.rows_of(warehouse, settings.release)["release_hierarchy"]
     with (
+        scoring.suited([predictions]),
         held(score_images(scoring.images_for(warehouse, release, predictions), predictions)) as scored,
         held(guess_pairs(scored)) as pairs,
     ):

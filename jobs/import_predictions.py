@@ -22,6 +22,7 @@ from synlake.methods.predictions import faults_in
 from synlake.schemas import TABLES
 from synlake.schemas.release_images import SPLITS
 from synlake.spread import held
+from synlake.suiting import suited_to_rows
 from synlake.warehouse import Warehouse
 
 EXAMPLE = "import-predictions --release imagenetv2 --model alexnet --input alexnet.npy --order images.txt"
@@ -66,6 +67,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     with (
         held(_guesses(warehouse, settings, labels)) as guesses,
         held(images.select("image_id", "split")) as known,
+        suited_to_rows(warehouse.spark, guesses.count() + row["n_images"]),
     ):
         split = settings.split or _covered_split(known, guesses)
         wrong = faults_in(guesses, known, split=split)

@@ -28,6 +28,7 @@ from synlake.methods.release_import import faults_in, folder_rows, normalised, r
 from synlake.schemas import TABLES
 from synlake.schemas.release_images import SPLITS
 from synlake.spread import held
+from synlake.suiting import suited_to_rows
 from synlake.udfs.contents import Opening, hash_files, read_files
 from synlake.udfs.files import list_files, units
 from synlake.warehouse import Warehouse
@@ -60,11 +61,11 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         _show(warehouse, settings.release, arguments)
         return 0
     registry.check_is_free(warehouse, settings.release)
-    with _listed(warehouse, settings) as listed:
+    with _listed(warehouse, settings) as listed, suited_to_rows(warehouse.spark, n_listed := listed.count()):
         faults.raise_listed(
             faults_in(listed), f"--input {settings.input}", "correct the list; nothing was imported"
         )
-        if listed.isEmpty():
+        if not n_listed:
             raise InputError(f"--input {settings.input}: lists no images")
         mine = registry.claim(warehouse, settings.release)
         rows = _rows(warehouse, listed, settings.release)

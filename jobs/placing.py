@@ -22,7 +22,8 @@ from synlake.methods.near_groups import (
 )
 from synlake.methods.splits import SECRET, assign_splits, shared_groups, with_near
 from synlake.schemas import TABLES
-from synlake.spread import FEW_ROWS, few_rows, held
+from synlake.spread import held
+from synlake.suiting import suited_to_rows
 
 if TYPE_CHECKING:
     from synlake.jobs.freeze_release import Config
@@ -61,8 +62,7 @@ def placed(
             grouped_hashes.count()  # mostly few: a join with rows whose size Spark knows need not shuffle the others
             rows = stack.enter_context(held(rows_to_group(taken, grouped_hashes)))
             edges = edges_of(rows, pairs)
-            if rows.count() <= FEW_ROWS:
-                suited = few_rows(taken.sparkSession)
+            suited = suited_to_rows(taken.sparkSession, rows.count())
         with suited:
             edges = stack.enter_context(held(edges))
             n_edges = edges.count()

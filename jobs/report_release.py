@@ -26,7 +26,9 @@ from synlake.methods.region_balance import balance
 from synlake.methods.release_tree import tree_of
 from synlake.methods.withholding import WITHHELD
 from synlake.report.page import SPLITS, render
+from synlake.schemas import TABLES
 from synlake.spread import held
+from synlake.suiting import suited_to_tables
 from synlake.warehouse import Warehouse
 
 EXAMPLE = "report-release --release v1.0.0 --output report.html"
@@ -66,7 +68,8 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     path = os.path.abspath(os.path.expanduser(settings.output))
     _check_place(path)
     rows = registry.rows_of(warehouse, settings.release)
-    with held(rows["release_images"]) as images:
+    read = (name for name in TABLES if name != "image_bytes")
+    with suited_to_tables(warehouse, read), held(rows["release_images"]) as images:
         content = _release(warehouse, {**rows, "release_images": images}, row, settings)
         hidden = images.where(F.col("label") == WITHHELD).select("image_id")
         content |= _history(warehouse, row, hidden, settings)

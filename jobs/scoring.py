@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -14,6 +15,7 @@ from synlake.jobs import released
 from synlake.local_rows import local_rows
 from synlake.methods import withholding
 from synlake.methods.taxonomy import closure
+from synlake.suiting import suited_to_rows
 from synlake.warehouse import Warehouse
 
 
@@ -29,6 +31,11 @@ def predictions_of(warehouse: Warehouse, release: str, model: str) -> DataFrame:
             f"  next: import-predictions --release {release} --model {model} --input FILE"
         )
     return found
+
+
+def suited(predictions: Sequence[DataFrame]) -> AbstractContextManager[None]:
+    """Spark's settings for as many guesses as there are in all."""
+    return suited_to_rows(predictions[0].sparkSession, sum(one.count() for one in predictions))
 
 
 def images_for(warehouse: Warehouse, release: Mapping[str, Any], predictions: DataFrame) -> DataFrame:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +21,8 @@ from synlake.udfs.isolation import Died, Isolated
 _QUALITIES = (78, 65, 50, 38, 28, 18, 10)
 _GAP_PX = 2
 _SECONDS = 20.0
+#: Bytes of images that one child is forked for, about: to fork one costs as much as a strip.
+_TOGETHER_BYTES = 16 << 20
 STRIP_SCHEMA = "strip_id string, n_tiles int, jpeg binary"
 
 
@@ -67,24 +72,43 @@ def strip(contents: Sequence[bytes], *, tile_px: int, max_bytes: int) -> tuple[i
     return None
 
 
-def strips(images: DataFrame, *, tile_px: int, max_bytes: int) -> DataFrame:
+def strips(images: DataFrame, *, tile_px: int, max_bytes: int, n_tasks: int) -> DataFrame:
     """Rows of :data:`STRIP_SCHEMA` from ``strip_id, turn, bytes``: one a ``strip_id`` with an image that decodes.
 
-    Memory: the images of one strip. A decoder that crashes costs one strip.
+    Memory: :data:`_TOGETHER_BYTES` and the images of one strip. A decoder that crashes costs one strip.
     """
 
     def made(contents: Sequence[bytes]) -> tuple[int, bytes] | None:
         return strip(contents, tile_px=tile_px, max_bytes=max_bytes)
 
-    def of_group(key: tuple[pa.Scalar, ...], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows = [row for batch in batches for row in batch.to_pylist()]
-        contents = [row["bytes"] for row in sorted(rows, key=lambda row: row["turn"])]
-        (found,) = Isolated(made, _SECONDS).results([contents])
-        known = [] if found is None or isinstance(found, Died) else [(key[0].as_py(), *found)]
-        columns = zip(*known, strict=True) if known else ([], [], [])
-        types = (pa.string(), pa.int32(), pa.binary())
-        arrays = [pa.array(values, kind) for values, kind in zip(columns, types, strict=True)]
-        yield pa.RecordBatch.from_arrays(arrays, names=["strip_id", "n_tiles", "jpeg"])
+    def of_task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for together in _together(row for batch in batches for row in batch.to_pylist()):
+            results = Isolated(made, _SECONDS).results([contents for _, contents in together])
+            found = [
+                (key, *one)
+                for (key, _), one in zip(together, results, strict=True)
+                if one is not None and not isinstance(one, Died)
+            ]
+            columns = zip(*found, strict=True) if found else ([], [], [])
+            types = (pa.string(), pa.int32(), pa.binary())
+            arrays = [pa.array(values, kind) for values, kind in zip(columns, types, strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, names=["strip_id", "n_tiles", "jpeg"])
 
     chosen = images.select("strip_id", "turn", "bytes").where("bytes IS NOT NULL")
-    return chosen.groupBy("strip_id").applyInArrow(of_group, STRIP_SCHEMA)
+    dealt = chosen.repartition(n_tasks, "strip_id").sortWithinPartitions("strip_id", "turn")
+    return dealt.mapInArrow(of_task, STRIP_SCHEMA)
+
+
+def _together(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[tuple[str, list[bytes]]]]:
+    """(strip_id, contents) of sorted rows, as many strips at a time as one child is forked for."""
+    found: list[tuple[str, list[bytes]]] = []
+    n_bytes = 0
+    for key, group in groupby(rows, key=itemgetter("strip_id")):
+        contents = [row["bytes"] for row in group]
+        found.append((key, contents))
+        n_bytes += sum(map(len, contents))
+        if n_bytes > _TOGETHER_BYTES:
+            yield found
+            found, n_bytes = [], 0
+    if found:
+        yield found

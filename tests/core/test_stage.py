@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from rows import rows
 
-from synlake import stage, tables
+from synlake import suiting, tables
 from synlake.jobs import STAGES, ingest_images, plan_queries
 from synlake.stage import Outcome, run_stage
 
@@ -34,6 +34,6 @@ def test_a_stage_that_reads_little_shuffles_into_one_partition(spark, warehouse,
 
 def test_a_stage_that_reads_much_or_reads_files_is_spread(spark, warehouse, seen, monkeypatch):
     run_stage(warehouse, STAGES["ingest-images"], ingest_images.Config())
-    monkeypatch.setattr(stage, "FEW_BYTES", 100)
+    monkeypatch.setattr(suiting, "FEW_BYTES", 100)
     run_stage(warehouse, STAGES["plan-queries"], plan_queries.Config())
     assert seen == [spark.conf.get(PARTITIONS)] * 2

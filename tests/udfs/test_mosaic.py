@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from synlake.methods.mosaic_plan import plan_mosaics
-from synlake.udfs.mosaic import strip, tile
+from synlake.udfs import mosaic
+from synlake.udfs.mosaic import strip, strips, tile
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **more) -> bytes:
@@ -69,3 +70,31 @@ def test_all_classes_together_keep_to_the_bytes(n_classes):
     in_base64 = -(-plan.max_bytes // 3) * 4
     assert n_classes * in_base64 <= 2_500_000 + 4 * n_classes
     assert strip([NOISE] * plan.n_tiles, tile_px=plan.tile_px, max_bytes=max(plan.max_bytes, 2000))
+
+
+def test_strips_of_many_tasks_are_those_of_one_loop(spark):
+    colours = ("red", "blue", "green", "yellow")
+    tiles = [encoded(Image.new("RGB", (60 + 7 * k, 50), colour)) for k, colour in enumerate(colours)]
+    wanted = {
+        f"s{n}": [tiles[(n + k) % 4] for k in range(1 + n % 4)] + [b"nothing"] * (n % 2) for n in range(30)
+    }
+    wanted["broken"] = [b"nothing", NOISE[:100]]
+    given = [
+        (key, turn, bytearray(one))
+        for key, many in wanted.items()
+        for turn, one in reversed([*enumerate(many)])
+    ]
+    images = spark.createDataFrame(given, "strip_id string, turn int, bytes binary")
+    found = strips(images, tile_px=24, max_bytes=4000, n_tasks=3).collect()
+    expected = {key: strip(many, tile_px=24, max_bytes=4000) for key, many in wanted.items()}
+    assert {row["strip_id"]: (row["n_tiles"], bytes(row["jpeg"])) for row in found} == {
+        key: one for key, one in expected.items() if one is not None
+    }
+    assert len(found) == 30
+
+
+def test_no_strip_is_cut_where_many_are_made_together(monkeypatch):
+    monkeypatch.setattr(mosaic, "_TOGETHER_BYTES", 10)
+    rows = [{"strip_id": key, "bytes": b"four"} for key in "aabbbbccd"]
+    found = [[(key, len(many)) for key, many in one] for one in mosaic._together(rows)]
+    assert found == [[("a", 2), ("b", 4)], [("c", 2), ("d", 1)]]
