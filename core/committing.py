@@ -15,8 +15,8 @@ from synlake.errors import ConflictError
 from synlake.schemas.table import Table
 from synlake.spread import dealt_by_class, held
 
-#: Selects all rows of a table.
-EVERYTHING = "true"
+#: The rows to replace, by values of columns: all of them.
+EVERYTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def write(
     target: Target,
     df: DataFrame,
     *,
-    replaces: str | None = None,
+    replaces: Mapping[str, str] | None = None,
     mark: delta_log.Mark | None = None,
     is_held: bool = False,
 ) -> int:
@@ -45,7 +45,7 @@ def write(
     conforming = contract.conform(df, spec)
     with nullcontext(conforming) if is_held else held(conforming) as staged:
         n_rows = contract.check(staged, spec)
-        if n_rows or replaces:
+        if n_rows or replaces is not None:
             save(target, _laid_out(staged, spec, n_rows), replaces=replaces, mark=mark)
     return n_rows
 
@@ -77,18 +77,18 @@ def save(
     target: Target,
     df: DataFrame,
     *,
-    replaces: str | None = None,
+    replaces: Mapping[str, str] | None = None,
     mark: delta_log.Mark | None = None,
     rules: Mapping[str, str] | None = None,
 ) -> None:
-    """Commit rows: beside those that are there, or in the place of those that ``replaces`` selects.
+    """Commit rows: beside those that are there, or in the place of those with the values ``replaces``, by column.
 
     ``rules`` are checked as the rows are written; else they have been before. :class:`ConflictError` where another
     process changed the table meanwhile, in a way that matters.
     """
     try:
-        if target.spec.is_compressed and replaces in (None, EVERYTHING):
-            change = delta_log.Change(bool(replaces), mark, target.note, rules or {})
+        if target.spec.is_compressed:
+            change = delta_log.Change(replaces, mark, target.note, rules or {})
             if delta_log.write_rows(df.sparkSession, target.path, df, change):
                 return
         if rules:
@@ -101,17 +101,18 @@ def save(
         ) from None
 
 
-def _save_by_delta(target: Target, df: DataFrame, replaces: str | None, mark: delta_log.Mark | None) -> None:
+def _save_by_delta(
+    target: Target, df: DataFrame, replaces: Mapping[str, str] | None, mark: delta_log.Mark | None
+) -> None:
     """By Delta's own writer, which asks the log for what it has to know."""
-    writer = df.write.format("delta").mode("overwrite" if replaces else "append")
-    if replaces not in (None, EVERYTHING):
-        writer = writer.option("replaceWhere", replaces)
+    writer = df.write.format("delta").mode("append" if replaces is None else "overwrite")
+    if replaces:
+        where = " AND ".join(delta_log.equal(name, value) for name, value in replaces.items())
+        writer = writer.option("replaceWhere", where)
     if mark is not None:
         writer = writer.option("txnAppId", mark.app).option("txnVersion", mark.number)
     if target.note:
         writer = writer.option("userMetadata", target.note)
-    if target.spec.partition_by:
-        writer = writer.partitionBy(*target.spec.partition_by)
     if not target.spec.is_compressed:
         writer = writer.option("compression", "none")
     writer.save(target.path)

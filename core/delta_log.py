@@ -54,13 +54,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class Change:
-    """What rows are to a table: ``replaces`` all that are there, or is added. ``note`` is the commit's userMetadata.
+    """What rows are to a table: ``note`` is the commit's userMetadata.
 
+    They replace the rows with the values ``replaces`` (by column; of none: all), or are added where that is None.
     No row is written where one breaks one of ``rules`` (SQL by title), and none where the app of ``mark`` has committed
     its number or a larger one.
     """
 
-    replaces: bool
+    replaces: Mapping[str, str] | None
     mark: Mark | None
     note: str
     rules: Mapping[str, str]
@@ -139,8 +140,8 @@ def commit_mark(spark: SparkSession, path: str, mark: Mark) -> bool:
 def write_rows(spark: SparkSession, path: str, df: DataFrame, change: Change) -> bool:
     """Add rows, or replace all with them, in one commit; returns False, and does nothing, where that is not known how.
 
-    It is what Delta's own writer does, but for working the log through first: to replace rows is known of tables whose
-    checksum file lists their data files, and to add some of all; with exactly the table's columns.
+    It is what Delta's own writer does, but for working the log through first. It takes rows with exactly the table's
+    columns; to replace some it takes a table whose checksum file lists its data files, and values of its partitions.
     """
     jvm = spark._jvm
     assert jvm is not None
@@ -150,12 +151,12 @@ def write_rows(spark: SparkSession, path: str, df: DataFrame, change: Change) ->
     if snapshot.schema().catalogString() != df._jdf.schema().catalogString():
         return False
     others: list[Any] = []
-    if change.replaces:
-        files = _in_checksum_file(snapshot, "allFiles")
+    if change.replaces is not None:
+        files = _files_with(snapshot, change.replaces)
         if files is None:
             return False
-        transaction.readWholeTable()
-        others += [file.remove() for file in _values(files)]
+        _read_rows(spark, transaction, change.replaces)
+        others += [file.remove() for file in files]
     if change.mark is not None:
         if _read_number(transaction, change.mark.app) >= change.mark.number:
             return True
@@ -164,9 +165,45 @@ def write_rows(spark: SparkSession, path: str, df: DataFrame, change: Change) ->
     check = getattr(jvm.org.apache.spark.sql.delta.constraints, "Constraints$Check")
     checks = [check(title, parser.parseExpression(rule)) for title, rule in change.rules.items()]
     written = transaction.writeFiles(df._jdf, _sequence(jvm, checks))
-    operation = _write_operation(jvm, change.note, replaces=change.replaces)
+    operation = _write_operation(jvm, change.note, replaces=change.replaces is not None)
     transaction.commit(written.appendedAll(_sequence(jvm, others)), operation)
     return True
+
+
+def _files_with(snapshot: Any, values: Mapping[str, str]) -> list[Any] | None:
+    """The data files whose rows have these values, and no others; None where the checksum file does not tell."""
+    listed = _in_checksum_file(snapshot, "allFiles")
+    if listed is None:
+        return None
+    files = _values(listed)
+    partitions = _values(snapshot.metadata().partitionColumns())
+    if files and not values.keys() <= set(partitions):
+        return None
+    return [
+        file
+        for file in files
+        if all(file.partitionValues().get(name).get() == value for name, value in values.items())
+    ]
+
+
+def _read_rows(spark: SparkSession, transaction: Any, values: Mapping[str, str]) -> None:
+    """Have the transaction refused where another one changes rows with these values meanwhile."""
+    if not values:
+        transaction.readWholeTable()
+        return
+    parser = spark._jsparkSession.sessionState().sqlParser()
+    parsed = [parser.parseExpression(equal(name, value)) for name, value in values.items()]
+    transaction.trackReadPredicates(_sequence(spark._jvm, parsed), False, True)
+
+
+def equal(name: str, value: str) -> str:
+    r"""SQL that a column has a value.
+
+    >>> equal("model", "it's")
+    "model = 'it\\'s'"
+    """
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{name} = '{quoted}'"
 
 
 def _in_checksum_file(snapshot: Any, field: str) -> Any:

@@ -100,9 +100,11 @@ def read_release_or_folder(warehouse: Warehouse, given: str, *, flag: str) -> Da
     return warehouse.spark.read.format("delta").load(given)
 
 
-def overwrite(warehouse: Warehouse, table: str, df: DataFrame, *, where: str | None = None) -> int:
-    """Replace the rows of a table (or those that ``where`` selects) in one commit; returns rows written."""
-    return committing.write(_target(warehouse, table), df, replaces=where or committing.EVERYTHING)
+def overwrite(
+    warehouse: Warehouse, table: str, df: DataFrame, *, where: Mapping[str, str] = committing.EVERYTHING
+) -> int:
+    """Replace the rows of a table (those with the values ``where``, by column) in one commit; returns rows written."""
+    return committing.write(_target(warehouse, table), df, replaces=where)
 
 
 def append(

@@ -110,7 +110,7 @@ def _by_hierarchy(pairs: DataFrame, above: DataFrame, hierarchy: DataFrame, n_im
 
 
 def _write(warehouse: Warehouse, settings: Config, row: dict[str, Any], classes: DataFrame) -> None:
-    where = f"release = '{settings.release}' AND model = '{settings.model}'"
+    where = {"release": str(settings.release), "model": str(settings.model)}
     schema = TABLES["evaluations"].schema
     one = local_rows(warehouse.spark, [tuple(row[name] for name in schema.names)], schema)
     named = classes.withColumns({"release": F.lit(settings.release), "model": F.lit(settings.model)})

@@ -84,7 +84,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
             "rank",
             "label",
         )
-        where = f"release = '{settings.release}' AND model = '{settings.model}'"
+        where = {"release": settings.release, "model": settings.model}
         n = tables.overwrite(
             warehouse, "predictions", rows.select(*TABLES["predictions"].schema.names), where=where
         )

@@ -74,7 +74,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     synsets = considered(nouns, settings, forced={*settings.wnids, *synset_files.wnids(settings.wnids_file)})
     verdicts = _choose(synsets, settings, {key for key, (what, _) in decided.items() if what == "drop"})
     rows = warehouse.spark.createDataFrame(_arrow(nouns, synsets, verdicts, settings, decided))
-    tables.overwrite(warehouse, "synsets", rows, where=f"selection_id = '{settings.selection_id}'")
+    tables.overwrite(warehouse, "synsets", rows, where={"selection_id": settings.selection_id})
     if settings.audit_file:
         _write_sheet(nouns, synsets, verdicts, settings)
     now = tables.read(warehouse, "synsets").where(F.col("selection_id") == settings.selection_id)

@@ -8,6 +8,7 @@ TABLE = Table(
     name="class_evaluations",
     writer="evaluate-predictions",
     key=("release", "model", "label"),
+    partition_by=("release", "model"),
     cluster_by=("label",),
     schema=StructType(
         [

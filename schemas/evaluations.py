@@ -8,6 +8,7 @@ TABLE = Table(
     name="evaluations",
     writer="evaluate-predictions",
     key=("release", "model"),
+    partition_by=("release", "model"),
     rules={"top5 is no less than top1": "top5 >= top1", "top1 is a share": "top1 BETWEEN 0 AND 1"},
     schema=StructType(
         [

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
+from pyspark.sql import functions as F
 from rows import as_dicts, rows
 
 from synlake import contract, delta_log, plain_files, tables
@@ -149,6 +151,74 @@ def test_of_two_that_replace_all_rows_at_once_one_is_refused(spark, warehouse, m
     assert words_in(tables.read(warehouse, "queries")) == ["b"]
 
 
+def guesses(spark, model, label):
+    return rows(
+        spark,
+        "predictions",
+        *(
+            {"release": "r", "model": model, "image_id": one, "rank": 1, "label": label, "split": "all"}
+            for one in "xy"
+        ),
+    )
+
+
+def labels_by_model(df):
+    return {
+        (row["model"], row["label"]): row["n"]
+        for row in df.groupBy("model", "label").agg(F.count("*").alias("n")).collect()
+    }
+
+
+@pytest.mark.parametrize("is_listed", [True, False], ids=["listed", "unlisted"])
+def test_rows_with_some_values_are_replaced_and_all_others_stay(spark, warehouse, is_listed):
+    for model, label in [("it's", "a"), ("other", "b"), ("it's", "c")]:
+        if not is_listed:
+            tables.make(warehouse, "predictions")
+            forget_checksum_files(warehouse, "predictions")
+        where = {"release": "r", "model": model}
+        tables.overwrite(warehouse, "predictions", guesses(spark, model, label), where=where)
+    expected = {("it's", "c"): 2, ("other", "b"): 2}
+    assert labels_by_model(tables.read(warehouse, "predictions")) == expected
+    assert labels_by_model(spark.read.format("delta").load(tables.path(warehouse, "predictions"))) == expected
+    rust = DeltaTable(tables.path(warehouse, "predictions")).to_pyarrow_table().to_pylist()
+    assert Counter((row["model"], row["label"]) for row in rust) == expected
+    tables.overwrite(warehouse, "predictions", guesses(spark, "x", "x").limit(0), where={"model": "it's"})
+    assert labels_by_model(tables.read(warehouse, "predictions")) == {("other", "b"): 2}
+
+
+def test_values_of_columns_that_are_no_partitions_are_replaced_too(spark, warehouse):
+    tables.overwrite(warehouse, "queries", words(spark, "a", "b"))
+    tables.overwrite(warehouse, "queries", words(spark, "b"), where={"query": "b"})
+    tables.overwrite(warehouse, "queries", words(spark), where={"query": "a"})
+    assert words_in(tables.read(warehouse, "queries")) == ["b"]
+
+
+@pytest.mark.parametrize("model", ["mine", "other"])
+def test_to_replace_the_same_partition_at_once_is_refused_and_another_is_not(
+    spark, warehouse, monkeypatch, model
+):
+    operation = delta_log._write_operation
+
+    def replace_guesses(model, label):
+        where = {"release": "r", "model": model}
+        tables.overwrite(warehouse, "predictions", guesses(spark, model, label), where=where)
+
+    def interrupted(*given, **named):
+        monkeypatch.setattr(delta_log, "_write_operation", operation)
+        replace_guesses(model, "b")
+        return operation(*given, **named)
+
+    monkeypatch.setattr(delta_log, "_write_operation", interrupted)
+    if model == "mine":
+        with pytest.raises(ConflictError, match="table predictions: another run changed it"):
+            replace_guesses("mine", "c")
+        expected = {("mine", "b"): 2}
+    else:
+        replace_guesses("mine", "c")
+        expected = {("mine", "c"): 2, ("other", "b"): 2}
+    assert labels_by_model(tables.read(warehouse, "predictions")) == expected
+
+
 def test_a_mark_that_is_refused_looks_again(spark, warehouse, monkeypatch):
     place, operation = tables.make(warehouse, "queries"), delta_log._write_operation
 
@@ -168,7 +238,7 @@ def test_rows_are_not_added_to_a_table_of_other_columns(spark, warehouse):
     tables.overwrite(warehouse, "queries", words(spark, "a"))
     spark.sql(f"ALTER TABLE delta.`{place}` ADD COLUMNS (mood string)")
     other = words(spark, "b").drop("kind")
-    assert not delta_log.write_rows(spark, place, other, delta_log.Change(False, None, "", {}))
+    assert not delta_log.write_rows(spark, place, other, delta_log.Change(None, None, "", {}))
     assert words_in(tables.read(warehouse, "queries")) == ["a"]
 
 
