@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import output, registry
+from synlake import output
 from synlake.config import bad_name, option
 from synlake.errors import InputError, UsageError
-from synlake.jobs import scoring
+from synlake.jobs import released, scoring
 from synlake.methods.evaluation import paired_table, score_images
 from synlake.methods.share_interval import paired_difference
 from synlake.spread import held
@@ -57,7 +57,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     if settings.release is None or settings.baseline is None or settings.model is None:
         raise UsageError("--release, --baseline and --model are needed\n  next: compare-models --help")
     _check_release(settings, settings.release)
-    release = registry.row_of(warehouse, settings.release)
+    release = released.chosen(warehouse, settings.release)
     guesses_l = scoring.predictions_of(warehouse, settings.release, settings.baseline)
     guesses_r = scoring.predictions_of(warehouse, settings.release, settings.model)
     split = _common_split(settings, guesses_l, guesses_r)

@@ -32,6 +32,14 @@ class Config:
     from_release: str | None = option(None, "the older release", check=bad_name)
     to_release: str | None = option(None, "the newer release", check=bad_name)
     images: bool = option(False, "list every image that changed")
+    all_classes: bool = option(False, "count classes in which nothing changed too")
+
+    def __post_init__(self) -> None:
+        """Refuse what would list two things at once."""
+        if self.images and self.all_classes:
+            raise UsageError(
+                "--all-classes: is of the list of classes, and --images lists images\n  next: leave one out"
+            )
 
 
 def add_arguments(sub: argparse.ArgumentParser) -> None:
@@ -51,7 +59,9 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         if settings.images:
             shown = changes.where("change <> 'same'").orderBy("change", "image_id")
         else:
-            shown = changes_by_class(changes).orderBy("label")
+            by_class = changes_by_class(changes).orderBy("label")
+            has_changed = F.greatest(*(change for change in CHANGES if change != "same")) > 0
+            shown = by_class if settings.all_classes else by_class.where(has_changed)
         output.emit(shown.columns, shown.toLocalIterator(), arguments.format)
         _say_what_it_needs(changes, old, new, given)
     return 0

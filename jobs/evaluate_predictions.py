@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from synlake import output, registry, tables
 from synlake.config import bad_name, moment, option
 from synlake.errors import InputError, UsageError
-from synlake.jobs import scoring
+from synlake.jobs import released, scoring
 from synlake.local_rows import local_rows
 from synlake.methods.checksum import content_checksum
 from synlake.methods.evaluation import (
@@ -54,7 +54,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     """Read predictions and release, score, write both tables of evaluations; print what was asked for."""
     if settings.release is None or settings.model is None:
         raise UsageError("--release NAME and --model NAME are needed\n  next: evaluate-predictions --help")
-    release = registry.row_of(warehouse, settings.release)
+    release = released.chosen(warehouse, settings.release)
     predictions = scoring.predictions_of(warehouse, settings.release, settings.model)
     hierarchy = registry.rows_of(warehouse, settings.release)["release_hierarchy"]
     with (

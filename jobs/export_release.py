@@ -59,7 +59,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     if settings.release is None or settings.output is None:
         raise UsageError("--release NAME and --output DIR are needed\n  next: export-release --help")
     _check(settings)
-    row = registry.row_of(warehouse, settings.release)
+    row = released.chosen(warehouse, settings.release)
     root = os.path.abspath(os.path.expanduser(settings.output))
     os.makedirs(root, exist_ok=True)
     records_dir = exporting.records_folder(root, row, settings)

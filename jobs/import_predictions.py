@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import faults, output, registry, tables
+from synlake import faults, output, tables
 from synlake.config import bad_name, option
 from synlake.errors import InputError, UsageError
 from synlake.jobs import released
@@ -61,7 +61,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         raise UsageError(
             "--release NAME, --model NAME and --input FILE are needed\n  next: import-predictions --help"
         )
-    row = registry.row_of(warehouse, settings.release)
+    row = released.chosen(warehouse, settings.release)
     images = tables.read(warehouse, "release_images").where(F.col("release") == settings.release)
     labels = released.class_labels(warehouse, row)
     with (

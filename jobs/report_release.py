@@ -19,7 +19,7 @@ from synlake import faults, output, region_files, registry, tables
 from synlake.config import bad_name, option
 from synlake.errors import EnvironmentFault, InputError, UsageError
 from synlake.intake import read_rows
-from synlake.jobs import PIPELINE, report_history, report_pictures
+from synlake.jobs import PIPELINE, released, report_history, report_pictures
 from synlake.jobs.past import Seen, as_recorded
 from synlake.methods import release_report as counted
 from synlake.methods.region_balance import balance
@@ -74,7 +74,11 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         hidden = images.where(F.col("label") == WITHHELD).select("image_id")
         content |= _history(warehouse, row, hidden, settings)
         content |= _origins(warehouse, images, row, regions, settings)
-    content |= {"row": row, "settings": asdict(settings), "notices": _notices(warehouse, settings.release)}
+    content |= {
+        "row": row,
+        "settings": asdict(settings),
+        "notices": released.notices(warehouse, settings.release),
+    }
     size = _write(path, render(content))
     shown = (
         settings.release,
@@ -214,11 +218,6 @@ def _object_scales(warehouse: Warehouse, images: DataFrame, path: str) -> dict[s
         quantiles = F.percentile("scale", F.array(*map(F.lit, counted.QUANTILES))).alias("quantiles")
         row = scales.agg(F.count("scale").alias("n"), F.avg("scale").alias("mean"), quantiles).collect()[0]
     return row.asDict() | {"bins": {f"{10 * k}–{10 * k + 10} %": bins.get(k, 0) for k in range(10)}}
-
-
-def _notices(warehouse: Warehouse, release: str) -> list[dict[str, Any]]:
-    rows = tables.read_or_empty(warehouse, "release_notices").where(F.col("release") == release)
-    return [row.asDict() for row in rows.orderBy("noticed_at").collect()]
 
 
 def _check_place(path: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import hashlib
 import io
 import json
@@ -17,7 +18,7 @@ from rows import as_dicts, rows
 
 from synlake import manifest, registry, tables
 from synlake.errors import ConflictError
-from synlake.jobs import deprecate_release, diff_releases, freezing, import_release, verify_release
+from synlake.jobs import deprecate_release, diff_releases, freezing, import_release, released, verify_release
 from synlake.methods import versions
 from synlake.methods.release_diff import changes_by_class, diff_images, rough_changes
 from synlake.warehouse import open_warehouse
@@ -207,11 +208,34 @@ def test_an_edited_manifest_is_found(mine):
     assert "'\"n_images\": 4,', wanted '\"n_images\": 3,'" in failed(mine)["manifest"]
 
 
-def test_a_deprecated_release_stays_and_says_so(mine):
-    settings = deprecate_release.Config(release="r1", reason="takedown")
-    deprecate_release.run(mine, settings, AS_CSV)
-    assert [row["reason"] for row in as_dicts(tables.read(mine, "release_notices"))] == ["takedown"]
+def test_a_deprecated_release_stays_and_says_so(mine, capsys):
+    for day, instead in (1, None), (2, "r1"):
+        as_of = dt.datetime(2026, 1, day, tzinfo=dt.timezone.utc)
+        settings = deprecate_release.Config("r1", "takedown", instead, as_of)
+        deprecate_release.run(mine, settings, AS_CSV)
+    capsys.readouterr()
+    assert released.chosen(mine, "r1")["n_images"] == 3
+    assert capsys.readouterr().err.splitlines() == [
+        "note: release r1 is deprecated since 2026-01-01: takedown",
+        "note: release r1 is deprecated since 2026-01-02: takedown; use r1 instead",
+    ]
     assert failed(mine) == {}
+
+
+def test_classes_that_changed_are_listed_and_on_demand_all(mine, tmp_path, capsys):
+    rows_of_r1 = as_dicts(tables.read(mine, "release_images"))
+    lines = [f"{row['image_id']},{row['label']},{row['split']}" for row in rows_of_r1]
+    (tmp_path / "list.csv").write_text("\n".join(["image_id,label,split", *lines, "new,dog,test"]))
+    settings = import_release.Config(release="r2", input=str(tmp_path / "list.csv"))
+    import_release.run(mine, settings, AS_CSV)
+    capsys.readouterr()
+    both = argparse.Namespace(format="csv", releases=["r1", "r2"])
+    diff_releases.run(mine, diff_releases.Config(), both)
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == ["label,added,removed,relabelled,moved,same", "dog,1,0,0,0,2"]
+    assert "1 added, 0 removed, 0 relabelled, 0 moved, 3 same" in shown.err
+    diff_releases.run(mine, diff_releases.Config(all_classes=True), both)
+    assert "cat,0,0,0,0,1" in capsys.readouterr().out.splitlines()
 
 
 LABELLED = "image_id string, label string, split string"
