@@ -44,7 +44,7 @@ class Noun(NamedTuple):
 
 
 def find() -> Path:
-    """The folder with WordNet's files: $SYNLAKE_WORDNET, what submit.sh fetched, NLTK's data, Debian's."""
+    """The folder with WordNet's files: $SYNLAKE_WORDNET, what submit.sh fetched, or NLTK's data."""
     given = os.environ.get("SYNLAKE_WORDNET")
     if given and not _is_wordnet(Path(given)):
         raise EnvironmentFault(
@@ -53,14 +53,13 @@ def find() -> Path:
         )
     nltk_data = [*os.environ.get("NLTK_DATA", "").split(os.pathsep), *_NLTK_DATA]
     nltk_folders = [Path(folder).expanduser() / "corpora" / "wordnet" for folder in nltk_data if folder]
-    places = [Path(given)] if given else [SHARE / "wordnet", *nltk_folders, Path("/usr/share/wordnet")]
+    places = [Path(given)] if given else [SHARE / "wordnet", *nltk_folders]
     found = next((place for place in places if _is_wordnet(place)), None)
     if found is None:
         listed = "\n".join(f"    {place}" for place in places)
         raise EnvironmentFault(
             f"WordNet 3.0 was not found; looked in\n{listed}\n"
-            "  next: ./submit.sh fetches it on first use; or apt-get install wordnet-base;"
-            " or set SYNLAKE_WORDNET to its dict folder"
+            "  next: ./submit.sh fetches it on first use; or set SYNLAKE_WORDNET to the dict folder of WordNet 3.0"
         )
     return found
 
