@@ -15,14 +15,13 @@ from PIL import Image
 from rows import NOON, as_dicts, rows
 from warehouses import copied
 
-from synlake import manifest, registry, tables
+from synlake import manifest, registry, suiting, tables
 from synlake.errors import ContractError, InputError, UsageError
 from synlake.jobs import (
     deriving,
     evaluate_predictions,
     freeze_release,
     import_predictions,
-    placing,
     released,
     verify_release,
 )
@@ -128,9 +127,9 @@ def test_labels_of_the_holdout_are_kept_apart_and_scores_are_right_all_the_same(
         evaluate_predictions.run(given_away, evaluate_predictions.Config(**taken), AS_CSV)
 
 
-@pytest.mark.parametrize("n_few", [0, placing.FEW_ROWS])
+@pytest.mark.parametrize("n_few", [0, suiting.FEW_ROWS])
 def test_near_images_are_a_group_whether_there_are_few_or_many(spark, frozen, tmp_path, monkeypatch, n_few):
-    monkeypatch.setattr(placing, "FEW_ROWS", n_few)
+    monkeypatch.setattr(suiting, "FEW_ROWS", n_few)
     mine = copied(frozen, tmp_path / "warehouse")
     near = {"p31": hash_of("p30") ^ 0b111, "t32": hash_of("p30") ^ 0b1111000, "t33": hash_of("p9") ^ 1}
     grow(spark, mine, ["p30", "p34", *near], near)
