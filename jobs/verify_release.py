@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
@@ -25,6 +25,7 @@ from synlake.errors import UsageError
 from synlake.methods.checksum import combine, content_checksum, row_hashes
 from synlake.methods.verification import byte_faults, row_faults, split_faults
 from synlake.schemas import TABLES
+from synlake.suiting import suited_to_rows
 from synlake.udfs.decode import Limits, Wanted
 from synlake.udfs.fingerprint import fingerprint
 from synlake.warehouse import Warehouse
@@ -65,6 +66,14 @@ def check(warehouse: Warehouse, release: str, *, deep: bool) -> Iterator[Finding
         yield "registry", False, f"cannot be read: {_reason(error)}"
         return
     rows = registry.rows_of(warehouse, release)
+    with suited_to_rows(warehouse.spark, row["n_images"]):
+        yield from _record(warehouse, row, rows)
+    if deep:
+        yield _guarded("bytes", lambda: _bytes(warehouse, row, rows["release_images"]))
+
+
+def _record(warehouse: Warehouse, row: dict[str, Any], rows: Mapping[str, DataFrame]) -> Iterator[Finding]:
+    """The checks that need no bytes of images."""
     yield _guarded("files", lambda: _files(warehouse, row))
     checksums: dict[str, str] = {}
     for table, wanted in sorted(row["table_checksums"].items()):
@@ -76,8 +85,6 @@ def check(warehouse: Warehouse, release: str, *, deep: bool) -> Iterator[Finding
     yield _guarded("content_checksum", lambda: _same(combine(checksums), row["content_checksum"]))
     yield _guarded("manifest", lambda: _manifest(warehouse, row, rows["release_images"]))
     yield _guarded("splits", lambda: _none(split_faults(rows["release_images"])))
-    if deep:
-        yield _guarded("bytes", lambda: _bytes(warehouse, row, rows["release_images"]))
 
 
 def _guarded(name: str, find: Callable[[], tuple[bool, str]]) -> Finding:
