@@ -138,7 +138,7 @@ def commit_mark(spark: SparkSession, path: str, mark: Mark) -> bool:
 
 
 def write_rows(spark: SparkSession, path: str, df: DataFrame, change: Change) -> bool:
-    """Add rows, or replace all with them, in one commit; returns False, and does nothing, where that is not known how.
+    """Add rows, or replace others, in one commit; returns False, and does nothing, where it is not known how.
 
     It is what Delta's own writer does, but for working the log through first. It takes rows with exactly the table's
     columns; to replace some it takes a table whose checksum file lists its data files, and values of its partitions.

@@ -25,6 +25,7 @@ from synlake.errors import UsageError
 from synlake.methods.checksum import combine, content_checksum, row_hashes
 from synlake.methods.verification import byte_faults, row_faults, split_faults
 from synlake.schemas import TABLES
+from synlake.spread import wide_rows
 from synlake.suiting import suited_to_rows
 from synlake.udfs.decode import Limits, Wanted
 from synlake.udfs.fingerprint import fingerprint
@@ -35,6 +36,8 @@ NEEDS_WAREHOUSE = True
 COLUMNS = ("check", "is_ok", "what")
 #: Rows named of each fault.
 SAMPLE = 5
+#: Ids that are sent to every task, so that the bytes of no other images are looked at: 100 MB.
+BROADCAST_IDS = 1_000_000
 Finding = tuple[str, bool, str]
 
 
@@ -69,7 +72,8 @@ def check(warehouse: Warehouse, release: str, *, deep: bool) -> Iterator[Finding
     with suited_to_rows(warehouse.spark, row["n_images"]):
         yield from _record(warehouse, row, rows)
     if deep:
-        yield _guarded("bytes", lambda: _bytes(warehouse, row, rows["release_images"]))
+        with wide_rows(warehouse.spark):
+            yield _guarded("bytes", lambda: _bytes(warehouse, row, rows["release_images"]))
 
 
 def _record(warehouse: Warehouse, row: dict[str, Any], rows: Mapping[str, DataFrame]) -> Iterator[Finding]:
@@ -169,18 +173,21 @@ def _manifest(warehouse: Warehouse, row: dict[str, Any], images: DataFrame) -> t
 
 
 def _bytes(warehouse: Warehouse, row: dict[str, Any], images: DataFrame) -> tuple[bool, str]:
-    stored = tables.read_or_empty(warehouse, "image_bytes")
     wanted = images.select("image_id", "phash").distinct()
-    mine = wanted.join(stored.select("image_id"), on="image_id", how="left_semi")
+    stored = tables.read_or_empty(warehouse, "image_bytes").select("image_id", "bytes")
+    mine = stored.select("image_id").join(wanted, on="image_id", how="left_semi")
     if not images.where("label_source = 'import'").isEmpty() and mine.isEmpty():
         return True, "a release imported without bytes"
-    with_bytes = wanted.join(stored, on="image_id", how="left")
+    # Of more all that is stored is decoded, which costs less than to move bytes to their ids.
+    if row["n_images"] <= BROADCAST_IDS:
+        stored = stored.join(F.broadcast(wanted.select("image_id")), on="image_id", how="left_semi")
     fast = images.where("hash_mode = 'fast'").limit(1).count() > 0
     wanted_hash = Wanted("fast" if fast else "exact", pixel_sha256=False)
-    decoded = fingerprint(with_bytes.where("bytes IS NOT NULL"), _limits(row), wanted_hash).select(
+    hashed = stored.select("image_id", F.sha2("bytes", 256).alias("sha256"))
+    decoded = fingerprint(stored, _limits(row), wanted_hash).select(
         "image_id", F.col("phash").alias("phash_now"), "reject_reason"
     )
-    return _none(byte_faults(with_bytes, decoded))
+    return _none(byte_faults(wanted, hashed, decoded))
 
 
 def _limits(row: dict[str, Any]) -> Limits:

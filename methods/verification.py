@@ -32,19 +32,19 @@ def row_faults(now: DataFrame, frozen: DataFrame) -> DataFrame:
     return both.select(fault.alias("fault"), "key").where("fault IS NOT NULL")
 
 
-def byte_faults(images: DataFrame, decoded: DataFrame) -> DataFrame:
+def byte_faults(images: DataFrame, hashed: DataFrame, decoded: DataFrame) -> DataFrame:
     """Images whose bytes are missing, are others than their ``image_id`` names, or decode to another hash.
 
-    ``images`` has ``image_id, phash, bytes`` (null: not stored), ``decoded`` has ``image_id, phash_now,
-    reject_reason`` of those with bytes. An image that was frozen without a hash is not held to one.
+    ``images`` has ``image_id, phash`` as they were frozen; of what is stored ``hashed`` has ``image_id, sha256``, and
+    ``decoded`` ``image_id, phash_now, reject_reason``. An image that was frozen without a hash is not held to one.
     """
     fault = F.coalesce(
-        F.when(F.col("bytes").isNull(), F.lit("no bytes")),
-        F.when(F.sha2("bytes", 256) != F.col("image_id"), F.lit("other bytes than its image_id names")),
+        F.when(F.col("sha256").isNull(), F.lit("no bytes")),
+        F.when(F.col("sha256") != F.col("image_id"), F.lit("other bytes than its image_id names")),
         F.when(F.col("phash").isNotNull() & F.col("reject_reason").isNotNull(), F.col("reject_reason")),
         F.when(
             F.col("phash") != F.col("phash_now"), F.lit("another perceptual hash than it was frozen with")
         ),
     )
-    checked = images.join(decoded, on="image_id", how="left")
+    checked = images.join(hashed, on="image_id", how="left").join(decoded, on="image_id", how="left")
     return checked.select(fault.alias("fault"), F.col("image_id").alias("key")).where("fault IS NOT NULL")

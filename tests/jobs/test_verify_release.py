@@ -64,7 +64,11 @@ def test_a_folder_becomes_a_release_with_the_hash_of_its_bytes(frozen):
     }
 
 
-def test_what_was_frozen_verifies_deep_in_any_place(mine):
+@pytest.mark.parametrize("n_sent", [0, verify_release.BROADCAST_IDS])
+def test_what_was_frozen_verifies_deep_in_any_place(spark, mine, monkeypatch, n_sent):
+    monkeypatch.setattr(verify_release, "BROADCAST_IDS", n_sent)
+    other = {"image_id": "other", "bytes": b"of no release", "size_bytes": 13}
+    tables.append_unstaged(mine, "image_bytes", rows(spark, "image_bytes", other))
     assert failed(mine, deep=True) == {}
 
 
@@ -186,6 +190,13 @@ def test_bytes_of_a_list_are_not_wanted_where_other_images_have_some(mine):
         True,
         "a release imported without bytes",
     )
+
+
+def test_bytes_that_are_not_those_of_the_id_are_named(spark, mine):
+    taken = {"image_id": "z", "bytes": b"of another image", "size_bytes": 16}
+    tables.append_unstaged(mine, "image_bytes", rows(spark, "image_bytes", taken))
+    is_ok, what = bytes_check(mine, image_id="z", label_source="votes")
+    assert (is_ok, what) == (False, "1 rows, first: z: other bytes than its image_id names")
 
 
 def test_an_image_is_held_to_its_hash_and_not_to_the_smallest_side_of_today(spark, mine):
