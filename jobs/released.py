@@ -21,10 +21,8 @@ def chosen(warehouse: Warehouse, release: str) -> dict[str, Any]:
     row = registry.row_of(warehouse, release)
     for notice in notices(warehouse, release):
         instead = f"; use {notice['use_instead']} instead" if notice["use_instead"] else ""
-        noticed = (
-            f"{notice['noticed_at'].astimezone(dt.timezone.utc):%Y-%m-%d}"  # Spark gives this machine's time
-        )
-        output.say(f"note: release {release} is deprecated since {noticed}: {notice['reason']}{instead}")
+        since = notice["noticed_at"].astimezone(dt.timezone.utc).date()  # Spark gives this machine's time
+        output.say(f"note: release {release} is deprecated since {since}: {notice['reason']}{instead}")
     return row
 
 

@@ -6,11 +6,14 @@ import io
 import json
 import random
 import shutil
+from collections import defaultdict
 from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import imagehash
 import pytest
+from deltalake import DeltaTable
 from PIL import Image
 from rows import NOON, as_dicts, rows
 from warehouses import copied
@@ -125,6 +128,43 @@ def test_labels_of_the_holdout_are_kept_apart_and_scores_are_right_all_the_same(
     assert [f for f in verify_release.check(given_away, "v1.1.0", deep=False) if not f[1]] == []
     with pytest.raises(InputError, match="withheld, and not in this warehouse"):
         evaluate_predictions.run(given_away, evaluate_predictions.Config(**taken), AS_CSV)
+
+
+def canonical(row):
+    """A row as ARCHITECTURE's "Freezing" has it hashed, by Python's own JSON and decimals."""
+    texts = {}
+    for name, value in sorted(row.items()):
+        if isinstance(value, float):
+            texts[name] = str(Decimal(repr(value)).quantize(Decimal("1e-9"), ROUND_HALF_UP))
+        elif isinstance(value, bool):
+            texts[name] = str(value).lower()
+        elif value is not None and name != "release":
+            texts[name] = value if isinstance(value, list) else str(value)
+    return json.dumps(texts, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def checksum_without_spark(rows):
+    buckets = defaultdict(list)
+    for row in rows:
+        digest = hashlib.sha256(canonical(row)).hexdigest()
+        buckets[digest[:3]].append(digest)
+    hashed = [hashlib.sha256("".join(sorted(buckets[key])).encode()).hexdigest() for key in sorted(buckets)]
+    return hashlib.sha256("".join(hashed).encode()).hexdigest()
+
+
+def test_the_checksum_is_that_of_another_program_on_the_same_rows(frozen):
+    for release in ("v1.0.0", "v1.1.0"):
+        page = json.loads(Path(frozen.root, manifest.path_of(release)).read_text())
+        of_release = {
+            table: DeltaTable(f"{frozen.root}/{table}").to_pyarrow_table(
+                partitions=[("release", "=", release)]
+            )
+            for table in page["tables"]
+        }
+        found = {table: checksum_without_spark(rows.to_pylist()) for table, rows in of_release.items()}
+        assert found == page["tables"]
+        listed = "\n".join(f"{table} {found[table]}" for table in sorted(found))
+        assert hashlib.sha256(listed.encode()).hexdigest() == page["content_checksum"]
 
 
 @pytest.mark.parametrize("n_few", [0, suiting.FEW_ROWS])
