@@ -45,7 +45,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, percent=_percent, decimals=_decimals, utc=_utc, words=_words)
+    environment.filters.update(number=_number, counted=_counted, percent=_percent, decimals=_decimals)
+    environment.filters.update(utc=_utc, words=_words)
     return environment
 
 
@@ -114,6 +115,15 @@ def _number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}".rstrip("0").rstrip(".")
+
+
+def _counted(n: int, one: str, many: str) -> str:
+    """A number and what it counts.
+
+    >>> _counted(1, "image", "images"), _counted(1234, "image", "images")
+    ('1 image', '1,234 images')
+    """
+    return f"{_number(n)} {one if n == 1 else many}"
 
 
 def _words(name: str) -> str:
