@@ -10,6 +10,8 @@ from typing import Any
 from delta import exceptions
 from pyspark.sql import DataFrame, SparkSession
 
+from synlake.sql_text import literal
+
 _ATTEMPTS = 10
 #: What Delta raises where another commit came between, of classes that have no base in common.
 CONFLICTS = (
@@ -161,9 +163,8 @@ def write_rows(spark: SparkSession, path: str, df: DataFrame, change: Change) ->
         if _read_number(transaction, change.mark.app) >= change.mark.number:
             return True
         others.append(_set_transaction(jvm, change.mark))
-    parser = spark._jsparkSession.sessionState().sqlParser()
     check = getattr(jvm.org.apache.spark.sql.delta.constraints, "Constraints$Check")
-    checks = [check(title, parser.parseExpression(rule)) for title, rule in change.rules.items()]
+    checks = [check(title, _parsed(spark, rule)) for title, rule in change.rules.items()]
     written = transaction.writeFiles(df._jdf, _sequence(jvm, checks))
     operation = _write_operation(jvm, change.note, replaces=change.replaces is not None)
     transaction.commit(written.appendedAll(_sequence(jvm, others)), operation)
@@ -191,9 +192,12 @@ def _read_rows(spark: SparkSession, transaction: Any, values: Mapping[str, str])
     if not values:
         transaction.readWholeTable()
         return
-    parser = spark._jsparkSession.sessionState().sqlParser()
-    parsed = [parser.parseExpression(equal(name, value)) for name, value in values.items()]
+    parsed = [_parsed(spark, equal(name, value)) for name, value in values.items()]
     transaction.trackReadPredicates(_sequence(spark._jvm, parsed), False, True)
+
+
+def _parsed(spark: SparkSession, expression: str) -> Any:
+    return spark._jsparkSession.sessionState().sqlParser().parseExpression(expression)
 
 
 def equal(name: str, value: str) -> str:
@@ -202,8 +206,7 @@ def equal(name: str, value: str) -> str:
     >>> equal("model", "it's")
     "model = 'it\\'s'"
     """
-    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"{name} = '{quoted}'"
+    return f"{name} = {literal(value)}"
 
 
 def _in_checksum_file(snapshot: Any, field: str) -> Any:

@@ -182,6 +182,13 @@ def row_of(warehouse: Warehouse, release: str) -> dict[str, Any]:
 
 
 @_of_few_rows
+def notices(warehouse: Warehouse, release: str) -> list[dict[str, Any]]:
+    """The rows of ``release_notices`` about a release, oldest first."""
+    rows = tables.read_or_empty(warehouse, "release_notices").where(F.col("release") == release)
+    return [row.asDict() for row in rows.orderBy("noticed_at").collect()]
+
+
+@_of_few_rows
 def files_of(warehouse: Warehouse, release: str) -> set[str]:
     """The data files, by path below the warehouse, that the tables read the rows of a release from."""
     return {

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from synlake import output, registry, tables
+from synlake import output, registry
 from synlake.errors import InputError
 from synlake.methods.withholding import with_withheld
 from synlake.warehouse import Warehouse
@@ -19,18 +17,11 @@ from synlake.warehouse import Warehouse
 def chosen(warehouse: Warehouse, release: str) -> dict[str, Any]:
     """The row of a release that is about to be used; where somebody gave notice not to, that is told."""
     row = registry.row_of(warehouse, release)
-    for notice in notices(warehouse, release):
+    for notice in registry.notices(warehouse, release):
         instead = f"; use {notice['use_instead']} instead" if notice["use_instead"] else ""
         since = notice["noticed_at"].astimezone(dt.timezone.utc).date()  # Spark gives this machine's time
         output.say(f"note: release {release} is deprecated since {since}: {notice['reason']}{instead}")
     return row
-
-
-def notices(warehouse: Warehouse, release: str) -> list[dict[str, Any]]:
-    """The rows of ``release_notices`` about a release, oldest first."""
-    now = replace(warehouse, pins={})
-    rows = tables.read_or_empty(now, "release_notices").where(F.col("release") == release)
-    return [row.asDict() for row in rows.orderBy("noticed_at").collect()]
 
 
 def labelled_images(warehouse: Warehouse, row: Mapping[str, Any]) -> DataFrame:

@@ -14,14 +14,12 @@ from synlake import tables
 from synlake.local_rows import local_rows
 from synlake.methods.mosaic_plan import MosaicPlan, plan_mosaics
 from synlake.methods.release_report import sample_of_classes
-from synlake.spread import TASKS_PER_CORE, wide_rows
+from synlake.spread import wide_rows
 from synlake.udfs.mosaic import strips
 from synlake.warehouse import Warehouse
 
 #: Pairs of duplicates that are shown, the side of each picture, and the bytes of a pair.
 N_PAIRS, PAIR_PX, PAIR_BYTES = 8, 144, 16_000
-#: Images that one task decodes, about.
-TASK_IMAGES = 500
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def class_mosaics(
     """
     plan = plan_mosaics(n_classes, max_bytes)
     chosen = sample_of_classes(images, n=plan.n_tiles, seed=seed).withColumnRenamed("label", "strip_id")
-    return _made(warehouse, chosen, plan, n_images=n_classes * plan.n_tiles)
+    return _made(warehouse, chosen, plan)
 
 
 def pair_pictures(warehouse: Warehouse, pairs: Sequence[Mapping[str, Any]]) -> Mapping[str, Picture]:
@@ -55,17 +53,15 @@ def pair_pictures(warehouse: Warehouse, pairs: Sequence[Mapping[str, Any]]) -> M
     if not rows:
         return {}
     chosen = local_rows(warehouse.spark, rows, "strip_id string, turn int, image_id string")
-    made = _made(warehouse, chosen, MosaicPlan(2, PAIR_PX, PAIR_BYTES), n_images=len(rows))
+    made = _made(warehouse, chosen, MosaicPlan(2, PAIR_PX, PAIR_BYTES))
     return {key: picture for key, picture in made.items() if picture.n_tiles == 2}
 
 
-def _made(warehouse: Warehouse, chosen: DataFrame, plan: MosaicPlan, *, n_images: int) -> dict[str, Picture]:
-    stored = tables.read_or_empty(warehouse, "image_bytes").select("image_id", "bytes")
-    cores = warehouse.spark.sparkContext.defaultParallelism
-    n_tasks = max(cores * TASKS_PER_CORE, n_images // TASK_IMAGES)
+def _made(warehouse: Warehouse, chosen: DataFrame, plan: MosaicPlan) -> dict[str, Picture]:
+    stored = tables.read_or_empty(warehouse, "image_bytes").select("image_id", "size_bytes", "bytes")
     with wide_rows(warehouse.spark):
         with_bytes = stored.join(F.broadcast(chosen), on="image_id")
-        rows = strips(with_bytes, tile_px=plan.tile_px, max_bytes=plan.max_bytes, n_tasks=n_tasks).collect()
+        rows = strips(with_bytes, tile_px=plan.tile_px, max_bytes=plan.max_bytes).collect()
     return {
         row["strip_id"]: Picture(
             row["n_tiles"],

@@ -19,7 +19,7 @@ from synlake import faults, output, region_files, registry, tables
 from synlake.config import bad_name, option
 from synlake.errors import EnvironmentFault, InputError, UsageError
 from synlake.intake import read_rows
-from synlake.jobs import PIPELINE, released, report_history, report_pictures
+from synlake.jobs import PIPELINE, report_history, report_pictures
 from synlake.jobs.past import Seen, as_recorded
 from synlake.methods import release_report as counted
 from synlake.methods.region_balance import balance
@@ -77,7 +77,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     content |= {
         "row": row,
         "settings": asdict(settings),
-        "notices": released.notices(warehouse, settings.release),
+        "notices": registry.notices(warehouse, settings.release),
     }
     size = _write(path, render(content))
     shown = (

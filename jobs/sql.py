@@ -23,6 +23,7 @@ from pyspark.sql import DataFrame
 from synlake import output, views
 from synlake.config import option
 from synlake.errors import InputError, SynlakeError, UsageError
+from synlake.sql_text import literal
 from synlake.warehouse import Warehouse
 
 EXAMPLE = 'sql --format csv "SELECT split, count(*) AS n FROM release_images GROUP BY split"'
@@ -142,9 +143,7 @@ def bind(statement: str, variables: Mapping[str, str], *, quote: str = "\\'") ->
             return found.group()
         if name not in variables:
             raise UsageError(f"the statement needs a value for :{name}\n  next: --var {name}=VALUE")
-        backslash = "\\\\" if quote.startswith("\\") else "\\"
-        escaped = variables[name].replace("\\", backslash).replace("'", quote)
-        return f"'{escaped}'"
+        return literal(variables[name], quote=quote)
 
     return re.sub(rf"{_OPAQUE}|::|:(?P<name>[A-Za-z_]\w*)", value_of, statement, flags=re.DOTALL)
 

@@ -178,7 +178,7 @@ def _bytes(warehouse: Warehouse, row: dict[str, Any], images: DataFrame) -> tupl
     mine = stored.select("image_id").join(wanted, on="image_id", how="left_semi")
     if not images.where("label_source = 'import'").isEmpty() and mine.isEmpty():
         return True, "a release imported without bytes"
-    # Of more all that is stored is decoded, which costs less than to move bytes to their ids.
+    # Of more, all that is stored is decoded: that costs less than to move bytes to their ids.
     if row["n_images"] <= BROADCAST_IDS:
         stored = stored.join(F.broadcast(wanted.select("image_id")), on="image_id", how="left_semi")
     fast = images.where("hash_mode = 'fast'").limit(1).count() > 0

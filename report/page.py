@@ -45,8 +45,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, counted=_counted, percent=_percent, decimals=_decimals)
-    environment.filters.update(utc=_utc, words=_words)
+    environment.filters.update(
+        number=_number, counted=_counted, percent=_percent, decimals=_decimals, utc=_utc, words=_words
+    )
     return environment
 
 

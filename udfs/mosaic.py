@@ -14,6 +14,7 @@ import pyarrow as pa
 from PIL import Image, ImageOps
 from pyspark.sql import DataFrame
 
+from synlake.spread import by_weight
 from synlake.udfs.decode import FORMATS, Limits
 from synlake.udfs.isolation import Died, Isolated
 
@@ -72,9 +73,10 @@ def strip(contents: Sequence[bytes], *, tile_px: int, max_bytes: int) -> tuple[i
     return None
 
 
-def strips(images: DataFrame, *, tile_px: int, max_bytes: int, n_tasks: int) -> DataFrame:
-    """Rows of :data:`STRIP_SCHEMA` from ``strip_id, turn, bytes``: one a ``strip_id`` with an image that decodes.
+def strips(images: DataFrame, *, tile_px: int, max_bytes: int) -> DataFrame:
+    """Rows of :data:`STRIP_SCHEMA`, one a ``strip_id`` with an image that decodes.
 
+    ``images`` are ``strip_id, turn, size_bytes, bytes``.
     Memory: :data:`_TOGETHER_BYTES` and the images of one strip. A decoder that crashes costs one strip.
     """
 
@@ -94,9 +96,9 @@ def strips(images: DataFrame, *, tile_px: int, max_bytes: int, n_tasks: int) -> 
             arrays = [pa.array(values, kind) for values, kind in zip(columns, types, strict=True)]
             yield pa.RecordBatch.from_arrays(arrays, names=["strip_id", "n_tiles", "jpeg"])
 
-    chosen = images.select("strip_id", "turn", "bytes").where("bytes IS NOT NULL")
-    dealt = chosen.repartition(n_tasks, "strip_id").sortWithinPartitions("strip_id", "turn")
-    return dealt.mapInArrow(of_task, STRIP_SCHEMA)
+    dealt = by_weight(images.where("bytes IS NOT NULL"), "size_bytes", "strip_id")
+    in_turn = dealt.sortWithinPartitions("strip_id", "turn").select("strip_id", "bytes")
+    return in_turn.mapInArrow(of_task, STRIP_SCHEMA)
 
 
 def _together(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[tuple[str, list[bytes]]]]:

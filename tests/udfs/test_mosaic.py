@@ -80,12 +80,12 @@ def test_strips_of_many_tasks_are_those_of_one_loop(spark):
     }
     wanted["broken"] = [b"nothing", NOISE[:100]]
     given = [
-        (key, turn, bytearray(one))
+        (key, turn, len(one), bytearray(one))
         for key, many in wanted.items()
         for turn, one in reversed([*enumerate(many)])
     ]
-    images = spark.createDataFrame(given, "strip_id string, turn int, bytes binary")
-    found = strips(images, tile_px=24, max_bytes=4000, n_tasks=3).collect()
+    images = spark.createDataFrame(given, "strip_id string, turn int, size_bytes long, bytes binary")
+    found = strips(images, tile_px=24, max_bytes=4000).collect()
     expected = {key: strip(many, tile_px=24, max_bytes=4000) for key, many in wanted.items()}
     assert {row["strip_id"]: (row["n_tiles"], bytes(row["jpeg"])) for row in found} == {
         key: one for key, one in expected.items() if one is not None
