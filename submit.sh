@@ -7,6 +7,9 @@ set -euo pipefail
 DELTA=io.delta:delta-spark_4.2_2.13:4.4.0
 WORDNET=net.sf.extjwnl:extjwnl-data-wn30:1.2 # WordNet 3.0, whose offsets are ImageNet's ids
 
+# Java would tell of an archive that it cannot use, on stdout.
+quiet_archive="-Xlog:cds=off -Xlog:cds+dynamic=off"
+
 usage() {
   cat <<'HELP'
 usage: ./submit.sh [--master URL] [--conf FILE] [--dry-run] COMMAND [options]
@@ -27,6 +30,7 @@ main() {
   root=$(folder_of_this_script)
   venv=$root/.venv
   share=$venv/share/synlake
+  no_conf=$share/no-conf java_options=""
   scratch="" lock="" step_pid=""
   parse "$@"
   prepare
@@ -134,8 +138,10 @@ kind_of() { # ARGUMENTS: what runs them: help or python (no JVM), test or spark
 # --- the command that does the work --------------------------------------------------------------------
 
 prepare() { # sets the arrays variables (NAME=VALUE) and words (the command)
+  local conf_dir
+  conf_dir=$(conf_folder)
   # A SPARK_HOME from elsewhere would bring another version.
-  variables=("SPARK_HOME=$share/spark" "SPARK_CONF_DIR=$(conf_folder)" "PYSPARK_DRIVER_PYTHON=$venv/bin/python")
+  variables=("SPARK_HOME=$share/spark" "SPARK_CONF_DIR=$conf_dir" "PYSPARK_DRIVER_PYTHON=$venv/bin/python")
   if [ "$where" = local ]; then
     # Executors are this machine. Loopback only: works without a network, and nobody else can connect.
     variables+=("PYSPARK_PYTHON=$venv/bin/python" "SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1}")
@@ -154,6 +160,7 @@ prepare() { # sets the arrays variables (NAME=VALUE) and words (the command)
 
 prepare_spark_submit() {
   words=("$share/spark/bin/spark-submit" --master "$master" --name synlake --jars "$share/jars/*.jar")
+  [ "$conf_dir" != "$no_conf" ] || name_settings
   # Spark reads only one properties file unless told to read its defaults as well.
   [ -z "$conf" ] || words+=(--properties-file "$conf" --load-spark-defaults)
   # In local mode nothing is shipped: .venv imports the code from the folders here.
@@ -164,9 +171,19 @@ prepare_spark_submit() {
 conf_folder() { # ours, unless the user's own was made for Delta: without its settings no table can be read
   if grep -qs DeltaSparkSessionExtension "${SPARK_CONF_DIR:-}/spark-defaults.conf"; then
     printf '%s\n' "$SPARK_CONF_DIR"
+  elif [ "$kind,$where,$conf" = spark,local, ]; then
+    printf '%s\n' "$no_conf"
   else
     printf '%s\n' "$root/conf"
   fi
+}
+
+# Spark puts its settings folder on Java's class path, and Java archives no classes where a folder there has files
+# (see archive_classes). So the folder is an empty one, and what is in ours is named.
+name_settings() {
+  words+=(--properties-file "$root/conf/spark-defaults.conf")
+  java_options="${SPARK_SUBMIT_OPTS:+$SPARK_SUBMIT_OPTS }$(quoted "-Dlog4j2.configurationFile=$root/conf/log4j2.properties")"
+  variables+=("SPARK_SUBMIT_OPTS=$java_options")
 }
 
 # What executors elsewhere need, so that a job fetches nothing from the network:
@@ -236,6 +253,7 @@ run_spark() {
   find_java
   [ "$where" = local ] || "$venv/bin/python" "$root/tools/pack.py" code environment
   export "${variables[@]}"
+  [ -z "$java_options" ] || use_archived_classes
   scratch=$(mktemp -d "${TMPDIR:-/tmp}/synlake.XXXXXX")
   open_stdin
   mkfifo "$scratch/stdout"
@@ -336,16 +354,45 @@ fetch() { # COORDINATES; Spark downloads into a folder of its own, and tools/fet
   rm -rf "$ivy"
 }
 
+# Java can map a prepared archive of Spark's classes instead of loading them one by one: a quarter of what a short
+# command takes. It is made at the first start of each Java, which ignores one that is not its own.
+use_archived_classes() { # adds to the exported SPARK_SUBMIT_OPTS
+  local archive=$share/classes-$java_id.jsa
+  [ -f "$archive" ] || archive_classes "$archive"
+  if [ -s "$archive" ]; then
+    export SPARK_SUBMIT_OPTS="$java_options -XX:SharedArchiveFile=$(quoted "$archive") $quiet_archive"
+  fi
+}
+
+archive_classes() { # ARCHIVE: makes it; an empty one where this Java cannot
+  if ! { [ -w "$root" ] && [ -w "$share" ]; }; then return 0; fi
+  take_lock
+  if [ ! -f "$1" ]; then # another first use may have made it
+    say "setting up (first use of this Java): its archive of Spark's classes; a minute …"
+    mkdir -p "$no_conf"
+    # By a name that no run takes: Java ends without mercy at an archive that is not complete.
+    SPARK_SUBMIT_OPTS="$java_options -XX:ArchiveClassesAtExit=$(quoted "$1.part") $quiet_archive" \
+      logged "${words[0]}" --properties-file "$root/conf/spark-defaults.conf" --master 'local[2]' \
+      --jars "$share/jars/*.jar" "$root/tools/archive_classes.py" || rm -f "$1.part"
+    [ -s "$1.part" ] || say "submit.sh: note: there is none, so commands start some seconds later; why: $venv/setup.log"
+    [ -f "$1.part" ] || : >"$1.part"
+    mv -f "$1.part" "$1"
+  fi
+  release_lock
+}
+
 step() { # COMMAND…, with its words in a log, whose end is shown if it fails
-  local log=$venv/setup.log
-  "$@" >>"$log" 2>&1 &
+  logged "$@" || set_up_failed "$venv/setup.log"
+}
+
+logged() { # COMMAND…; returns its exit code
+  local code=0
+  "$@" >>"$venv/setup.log" 2>&1 &
   step_pid=$!
   printf '%s\n' "$step_pid" >"$lock/step" # it may outlive a killed submit.sh; the lock holds as long
-  if ! wait "$step_pid"; then
-    step_pid=""
-    set_up_failed "$log"
-  fi
+  wait "$step_pid" || code=$?
   step_pid=""
+  return "$code"
 }
 
 set_up_failed() { # LOG
@@ -420,10 +467,12 @@ version_of_python() {
   "$1" -c 'import sys; print("version %d.%d" % sys.version_info[:2])' 2>/dev/null || echo none
 }
 
-find_java() { # as spark-submit does: JAVA_HOME, else the PATH
-  local java=java from="on the PATH" version
+find_java() { # as spark-submit does: JAVA_HOME, else the PATH; sets java_id, which is another for each build of it
+  local java=java from="on the PATH" said version
   if [ -n "${JAVA_HOME:-}" ]; then java=$JAVA_HOME/bin/java from="JAVA_HOME=$JAVA_HOME"; fi
-  version=$("$java" -version 2>&1 | sed -n 's/^.* version "\([0-9]*\).*/\1/p' | head -n 1) || true
+  said=$("$java" -version 2>&1) || true
+  version=$(printf '%s\n' "$said" | sed -n 's/^.* version "\([0-9]*\).*/\1/p' | head -n 1)
+  java_id=$version-$(printf '%s\n' "$said" | cksum | cut -d ' ' -f 1)
   case $version in
     17 | 21) return ;;
   esac

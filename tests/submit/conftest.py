@@ -26,10 +26,22 @@ case "$1 $2" in
 esac
 """
 
-#: Stands for spark-submit: noise on both its streams, and what $DRIVER, a line of bash, does as the driver.
+#: Stands for spark-submit: noise on both its streams, and what $DRIVER, a line of bash, does as the driver. Told to
+#: archive classes it is done with that after $ARCHIVE_SECONDS, unless $ARCHIVE_CODE says that it fails.
 SPARK_SUBMIT = """#!/usr/bin/env bash
 echo "spark-submit $*" >>"$CALLS"
-case "$*" in *--packages*) exit 0 ;; esac
+eval "java_options=(${SPARK_SUBMIT_OPTS:-})"
+for option in "${java_options[@]}"; do echo "java $option" >>"$CALLS"; done
+case "$*" in
+  *--packages*) exit 0 ;;
+  *archive_classes.py*)
+    for option in "${java_options[@]}"; do
+      case $option in -XX:ArchiveClassesAtExit=*) echo classes >"${option#*=}" ;; esac
+    done
+    sleep "${ARCHIVE_SECONDS:-0}"
+    exit "${ARCHIVE_CODE:-0}"
+    ;;
+esac
 echo "words of the driver"
 echo "words of the JVM" >&2
 echo "WARNING: Using incubator modules: jdk.incubator.vector" >&2

@@ -155,3 +155,57 @@ def test_a_python_asked_for_by_name_is_not_replaced(checkout) -> None:
     done = checkout.run("demo", PYTHON="/nowhere/python3.12")
     assert done.returncode == 4
     assert "/nowhere/python3.12" in done.stderr
+
+
+def archives(checkout) -> list[Path]:
+    return list((checkout.root / ".venv/share/synlake").glob("classes-*.jsa"))
+
+
+def test_classes_are_archived_once_for_each_java(checkout) -> None:
+    first = checkout.run("demo")
+    assert "archive of Spark's classes" in first.stderr
+    (archive,) = archives(checkout)
+    assert checkout.calls("java -XX:SharedArchiveFile") == [f"java -XX:SharedArchiveFile={archive}"]
+    assert "setting up" not in checkout.run("demo").stderr
+    other = java(checkout, "21.0.2")
+    assert "archive of Spark's classes" in checkout.run("demo", JAVA_HOME=other).stderr
+    assert len(archives(checkout)) == 2
+    assert len(checkout.calls("archive_classes.py")) == 2
+
+
+def test_a_java_that_archives_nothing_is_asked_once(checkout) -> None:
+    first = checkout.run("demo", ARCHIVE_CODE=1)
+    assert first.returncode == 0
+    assert "note: there is none" in first.stderr
+    second = checkout.run("demo")
+    assert (second.returncode, "setting up" in second.stderr) == (0, False)
+    assert len(checkout.calls("archive_classes.py")) == 1
+    assert checkout.calls("java -XX:SharedArchiveFile") == []
+
+
+def test_no_run_takes_an_archive_that_is_not_complete(checkout) -> None:
+    checkout.run("--help")
+    process = checkout.start("demo", ARCHIVE_SECONDS=60)
+    wait_until(lambda: checkout.calls("archive_classes.py"))
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(20) == 143
+    assert not (checkout.root / ".venv.lock").exists()
+    assert archives(checkout) == []
+    assert checkout.run("demo").returncode == 0
+    assert len(archives(checkout)) == 1
+
+
+def test_settings_and_log_are_ours_beside_the_empty_folder(checkout) -> None:
+    checkout.run("demo", SPARK_SUBMIT_OPTS="-Dmine=1")
+    assert f"--properties-file {checkout.root}/conf/spark-defaults.conf" in checkout.calls("spark-submit")[-1]
+    assert list((checkout.root / ".venv/share/synlake/no-conf").iterdir()) == []
+    assert checkout.calls("java -Dmine=1")
+    assert checkout.calls(f"java -Dlog4j2.configurationFile={checkout.root}/conf/log4j2.properties")
+
+
+def test_a_settings_file_of_the_user_goes_with_our_folder(checkout) -> None:
+    mine = checkout.root / "mine.properties"
+    mine.write_text("spark.executor.cores 2\n")
+    assert checkout.run("--conf", mine, "demo").returncode == 0
+    assert f"--properties-file {mine} --load-spark-defaults" in checkout.calls("spark-submit")[-1]
+    assert archives(checkout) == [], "Java could not use one"
