@@ -38,14 +38,16 @@ def row_hashes(rows: DataFrame, table: str, key: Sequence[str]) -> DataFrame:
 
 def table_checksums(hashes: DataFrame, tables: Sequence[str]) -> dict[str, tuple[str, int]]:
     """(content checksum, rows) of each of ``tables``, from ``table, row_sha256``; one row a bucket comes back."""
-    digits = F.lower(F.hex("row_sha256"))
+    # Hashes are moved and sorted as bytes, half as long as their digits and in the same order.
+    first_digits = F.substring(
+        F.hex(F.substring("row_sha256", 1, -(-_BUCKET_DIGITS // 2))), 1, _BUCKET_DIGITS
+    )
+    digits = F.transform("hashes", lambda row_sha256: F.lower(F.hex(row_sha256)))
     buckets = (
-        hashes.select("table", digits.alias("h"))
-        .groupBy("table", F.substring("h", 1, _BUCKET_DIGITS).alias("bucket"))
-        .agg(
-            F.sha2(F.concat_ws("", F.array_sort(F.collect_list("h"))).cast("binary"), 256).alias("digest"),
-            F.count(F.lit(1)).alias("n"),
-        )
+        hashes.select("table", "row_sha256", F.lower(first_digits).alias("bucket"))
+        .groupBy("table", "bucket")
+        .agg(F.sort_array(F.collect_list("row_sha256")).alias("hashes"), F.count(F.lit(1)).alias("n"))
+        .select("table", "bucket", "n", F.sha2(F.array_join(digits, "").cast("binary"), 256).alias("digest"))
         .collect()
     )
     found = {}
