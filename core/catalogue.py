@@ -11,6 +11,15 @@ from synlake.schemas import TABLES
 from synlake.warehouse import Warehouse
 
 
+def name_rows(warehouse: Warehouse, table: str) -> None:
+    """Name the rows that a table has now, for SQL that asks no more of it: planned without Spark jobs where it can be."""
+    listed = tables.read_listed(warehouse, table) if tables.exists(warehouse, table) else None
+    if listed is None:
+        name_table(warehouse, table)
+    else:
+        listed.createOrReplaceTempView(table)
+
+
 def name_table(warehouse: Warehouse, table: str) -> None:
     """Name a table in Spark's catalog, where SQL finds it with its versions and comments; or an empty view for none.
 

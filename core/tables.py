@@ -61,16 +61,22 @@ def read(warehouse: Warehouse, table: str) -> DataFrame:
             f"table {table} is not in the warehouse {warehouse.root}\n"
             f"  next: ./submit.sh {writer} --warehouse {warehouse.root}"
         )
-    check_layout(warehouse, table)
-    pin = warehouse.pins.get(table)
-    if warehouse.trusts_lists:
-        listed = delta_log.read_listed(warehouse.spark, path(warehouse, table), pin)
-        if listed is not None:
-            return listed
+    listed = read_listed(warehouse, table)
+    if listed is not None:
+        return listed
     reader = warehouse.spark.read.format("delta")
+    pin = warehouse.pins.get(table)
     if pin is not None:
         reader = reader.option("versionAsOf", pin)
     return reader.load(path(warehouse, table))
+
+
+def read_listed(warehouse: Warehouse, table: str) -> DataFrame | None:
+    """The same of a table that is there, where its files are known without Spark jobs; None where they are not."""
+    check_layout(warehouse, table)
+    if not warehouse.trusts_lists:
+        return None
+    return delta_log.read_listed(warehouse.spark, path(warehouse, table), warehouse.pins.get(table))
 
 
 def read_or_empty(warehouse: Warehouse, table: str) -> DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from synlake import catalogue, tables
 from synlake.registry import schema_name
@@ -14,6 +14,8 @@ from synlake.warehouse import Warehouse
 
 #: The tables that say what is above a synset.
 HIERARCHIES = ("synsets", "release_hierarchy")
+#: SQL with one of these words may ask for more of a table than the rows that it has now.
+PAST_OR_SHAPE = frozenset({"version", "timestamp", "history", "detail", "extended", "formatted", "show"})
 #: View of a release → its query. What stands in braces is filled in, for Spark here and for DuckDB in core/duck.py.
 RELEASE_VIEWS = {
     "images": "SELECT * FROM {images} WHERE {where}",
@@ -35,31 +37,42 @@ def register(warehouse: Warehouse, text: str | None = None, *, known: Collection
 
     Releases that are ``known``, and tables that are and exist, are passed over.
 
-    Tables are in Spark's catalog with their place, so that SQL can ask for their versions and history. A
-    release ``v1.0`` has ``v1_0.images``, ``v1_0.synsets``, ``v1_0.classes`` and ``v1_0.hierarchy``.
+    Tables are in Spark's catalog with their place, so that SQL can ask for their versions and history; where ``text``
+    does not, they are views of their rows. A release ``v1.0`` has ``v1_0.images``, ``v1_0.synsets``, ``v1_0.classes``
+    and ``v1_0.hierarchy``.
     """
     words = None if text is None else words_of(text)
+
+    def is_asked_for(name: str) -> bool:
+        return words is None or name in words or "show" in words
+
+    name_it = catalogue.name_table if words is None or words & PAST_OR_SHAPE else catalogue.name_rows
     names = []
-    for name in [name for name in TABLES if words is None or name in words or "show" in words]:
+    for name in filter(is_asked_for, TABLES):
         is_there = tables.exists(warehouse, name)
         if name in known or (known and not is_there):
             continue
-        catalogue.name_table(warehouse, name)  # an empty view, until the table is there
+        name_it(warehouse, name)  # an empty view, until the table is there
         names += [name] if is_there else []
     for release in releases(warehouse):
         schema = schema_name(release)
-        is_asked_for = words is None or schema in words or "show" in words
-        if not is_asked_for or f"{schema}.images" in known:
-            continue
-        warehouse.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
-        places = {
-            short: f"delta.`{tables.path(warehouse, f'release_{short}')}`"
-            for short in ("images", "synsets", "hierarchy")
-        }
-        for view, query in RELEASE_VIEWS.items():
-            statement = query.format(where=f"release = '{release}'", **places)
-            warehouse.spark.sql(f"CREATE OR REPLACE VIEW `{schema}`.{view} AS {statement}")
-            names.append(f"{schema}.{view}")
+        if is_asked_for(schema) and f"{schema}.images" not in known:
+            names += _name_views(warehouse, release, filter(is_asked_for, RELEASE_VIEWS))
+    return names
+
+
+def _name_views(warehouse: Warehouse, release: str, wanted: Iterable[str]) -> list[str]:
+    """Name views of a release, in a schema of its own; returns the names."""
+    schema, names = schema_name(release), []
+    warehouse.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
+    places = {
+        short: f"delta.`{tables.path(warehouse, f'release_{short}')}`"
+        for short in ("images", "synsets", "hierarchy")
+    }
+    for view in wanted:
+        query = RELEASE_VIEWS[view].format(where=f"release = '{release}'", **places)
+        warehouse.spark.sql(f"CREATE OR REPLACE VIEW `{schema}`.{view} AS {query}")
+        names.append(f"{schema}.{view}")
     return names
 
 

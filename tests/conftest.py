@@ -28,7 +28,7 @@ def spark() -> Iterator[SparkSession]:
     """The one session; in its own JVM of a bounded size."""
     jars = ",".join(sorted(str(jar) for jar in (SHARE / "jars").glob("*.jar")))
     # The usual code cache of a small JVM is full after some minutes of Spark; code is compiled again and again then.
-    java = "-XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
+    java = "-XX:ReservedCodeCacheSize=256m"
     os.environ["PYSPARK_SUBMIT_ARGS"] = (
         f'--master local[2] --driver-memory 2g --driver-java-options "{java}" --jars "{jars}" pyspark-shell'
     )

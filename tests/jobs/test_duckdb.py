@@ -134,6 +134,21 @@ def test_views_and_functions_have_one_answer(filled, text):
     assert spark[1], "a comparison of nothing says nothing"
 
 
+def test_sql_that_asks_for_rows_only_is_planned_without_spark_jobs(spark, filled):
+    def ask(text):
+        views.register(filled, text)
+        return sql.execute(filled, text, {}).collect()[0][0]
+
+    now = ask("SELECT count(*) FROM pool")
+    spark.sparkContext.setJobGroup("planning", "planning")
+    assert spark.table("pool").inputFiles()
+    assert not spark.sparkContext.statusTracker().getJobIdsForGroup("planning")
+    assert ask("SELECT count(*) FROM pool VERSION AS OF 0") < now, (
+        "the name is the table's where its past is asked for"
+    )
+    assert ask("SELECT count(*) FROM pool") == now
+
+
 def test_times_are_utc_wherever_the_machine_is(filled, monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
