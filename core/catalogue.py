@@ -12,7 +12,7 @@ from synlake.warehouse import Warehouse
 
 
 def name_rows(warehouse: Warehouse, table: str) -> None:
-    """Name the rows that a table has now, for SQL that asks no more of it: planned without Spark jobs where it can be."""
+    """Name the rows that a table has now, for SQL that asks no more of it: if possible, planned without Spark jobs."""
     listed = tables.read_listed(warehouse, table) if tables.exists(warehouse, table) else None
     if listed is None:
         name_table(warehouse, table)
