@@ -470,7 +470,7 @@ version_of_python() {
 find_java() { # as spark-submit does: JAVA_HOME, else the PATH; sets java_id, which is another for each build of it
   local java=java from="on the PATH" said version
   if [ -n "${JAVA_HOME:-}" ]; then java=$JAVA_HOME/bin/java from="JAVA_HOME=$JAVA_HOME"; fi
-  said=$("$java" -version 2>&1) || true
+  said=$("$java" -version 2>&1 | grep -v '^Picked up ') || true # JAVA_TOOL_OPTIONS, which do not make it another
   version=$(printf '%s\n' "$said" | sed -n 's/^.* version "\([0-9]*\).*/\1/p' | head -n 1)
   java_id=$version-$(printf '%s\n' "$said" | cksum | cut -d ' ' -f 1)
   case $version in

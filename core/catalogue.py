@@ -11,6 +11,11 @@ from synlake.schemas import TABLES
 from synlake.warehouse import Warehouse
 
 
+def is_lasting(warehouse: Warehouse) -> bool:
+    """Whether names outlive the session, in an external metastore."""
+    return bool(warehouse.spark.conf.get("spark.sql.catalogImplementation") != "in-memory")
+
+
 def name_rows(warehouse: Warehouse, table: str) -> None:
     """Name the rows that a table has now, for SQL that asks no more of it: if possible, planned without Spark jobs."""
     listed = tables.read_listed(warehouse, table) if tables.exists(warehouse, table) else None
@@ -33,7 +38,7 @@ def name_table(warehouse: Warehouse, table: str) -> None:
     tables.check_layout(warehouse, table)
     found, wanted = _catalogued(warehouse, table), tables.path(warehouse, table)
     if found is not None and found != _plain(warehouse, wanted):
-        if spark.conf.get("spark.sql.catalogImplementation") != "in-memory":
+        if is_lasting(warehouse):
             raise ConflictError(
                 f"the metastore has a table {table} at {found}, and the warehouse has its own at {wanted}\n"
                 "  next: one metastore for each warehouse"

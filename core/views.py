@@ -38,15 +38,17 @@ def register(warehouse: Warehouse, text: str | None = None, *, known: Collection
     Releases that are ``known``, and tables that are and exist, are passed over.
 
     Tables are in Spark's catalog with their place, so that SQL can ask for their versions and history; where ``text``
-    does not, they are views of their rows. A release ``v1.0`` has ``v1_0.images``, ``v1_0.synsets``, ``v1_0.classes``
-    and ``v1_0.hierarchy``.
+    does not, and names end with the session, they are views of their rows. A release ``v1.0`` has ``v1_0.images``,
+    ``v1_0.synsets``, ``v1_0.classes`` and ``v1_0.hierarchy``.
     """
     words = None if text is None else words_of(text)
+    is_for_others = words is None or catalogue.is_lasting(warehouse)
 
     def is_asked_for(name: str) -> bool:
         return words is None or name in words or "show" in words
 
-    name_it = catalogue.name_table if words is None or words & PAST_OR_SHAPE else catalogue.name_rows
+    is_table = is_for_others or bool(PAST_OR_SHAPE & (words or set()))
+    name_it = catalogue.name_table if is_table else catalogue.name_rows
     names = []
     for name in filter(is_asked_for, TABLES):
         is_there = tables.exists(warehouse, name)
@@ -57,7 +59,8 @@ def register(warehouse: Warehouse, text: str | None = None, *, known: Collection
     for release in releases(warehouse):
         schema = schema_name(release)
         if is_asked_for(schema) and f"{schema}.images" not in known:
-            names += _name_views(warehouse, release, filter(is_asked_for, RELEASE_VIEWS))
+            wanted = [view for view in RELEASE_VIEWS if is_for_others or is_asked_for(view)]
+            names += _name_views(warehouse, release, wanted)
     return names
 
 

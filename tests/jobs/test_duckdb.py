@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from rows import NOON, rows
 
-from synlake import duck, registry, tables, views
+from synlake import catalogue, duck, registry, tables, views
 from synlake.errors import InputError
 from synlake.jobs import import_release, sql
 from synlake.session import open_session
@@ -147,6 +147,15 @@ def test_sql_that_asks_for_rows_only_is_planned_without_spark_jobs(spark, filled
         "the name is the table's where its past is asked for"
     )
     assert ask("SELECT count(*) FROM pool") == now
+
+
+def test_names_in_a_metastore_are_of_whole_tables_and_schemas(spark, filled, monkeypatch):
+    text = "SELECT count(*) FROM pool, r1_0.images"
+    assert views.register(filled, text) == ["pool", "r1_0.images"]
+    assert spark.catalog.getTable("pool").isTemporary
+    monkeypatch.setattr(catalogue, "is_lasting", lambda _: True)
+    assert views.register(filled, text) == ["pool", *(f"r1_0.{view}" for view in views.RELEASE_VIEWS)]
+    assert not spark.catalog.getTable("pool").isTemporary
 
 
 def test_times_are_utc_wherever_the_machine_is(filled, monkeypatch):
