@@ -8,6 +8,7 @@ from synlake import tables
 from synlake.errors import ConflictError
 from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
+from synlake.sql_text import literal
 from synlake.warehouse import Warehouse
 
 
@@ -17,8 +18,11 @@ def is_lasting(warehouse: Warehouse) -> bool:
 
 
 def name_rows(warehouse: Warehouse, table: str) -> None:
-    """Name the rows that a table has now, for SQL that asks no more of it: if possible, planned without Spark jobs."""
-    listed = tables.read_listed(warehouse, table) if tables.exists(warehouse, table) else None
+    """Name the rows that a table has now, for SQL that asks no more of it: if possible, planned without Spark jobs.
+
+    The table is there.
+    """
+    listed = tables.read_listed(warehouse, table)
     if listed is None:
         name_table(warehouse, table)
     else:
@@ -46,8 +50,7 @@ def name_table(warehouse: Warehouse, table: str) -> None:
         spark.sql(f"DROP TABLE {table}")  # its name only: it was made with a LOCATION
         found = None
     if found is None:
-        place = wanted.replace("\\", "\\\\").replace("'", "\\'")
-        spark.sql(f"CREATE TABLE {table} USING DELTA LOCATION '{place}'")
+        spark.sql(f"CREATE TABLE {table} USING DELTA LOCATION {literal(wanted)}")
 
 
 def _catalogued(warehouse: Warehouse, table: str) -> str | None:

@@ -41,25 +41,27 @@ def register(warehouse: Warehouse, text: str | None = None, *, known: Collection
     does not, and names end with the session, they are views of their rows. A release ``v1.0`` has ``v1_0.images``,
     ``v1_0.synsets``, ``v1_0.classes`` and ``v1_0.hierarchy``.
     """
-    words = None if text is None else words_of(text)
-    is_for_others = words is None or catalogue.is_lasting(warehouse)
+    words = words_of("show" if text is None else text)
 
     def is_asked_for(name: str) -> bool:
-        return words is None or name in words or "show" in words
+        return name in words or "show" in words
 
-    is_table = is_for_others or bool(PAST_OR_SHAPE & (words or set()))
-    name_it = catalogue.name_table if is_table else catalogue.name_rows
+    is_lasting = catalogue.is_lasting(warehouse)
+    is_table = is_lasting or bool(words & PAST_OR_SHAPE)
     names = []
     for name in filter(is_asked_for, TABLES):
         is_there = tables.exists(warehouse, name)
         if name in known or (known and not is_there):
             continue
-        name_it(warehouse, name)  # an empty view, until the table is there
+        if is_there and not is_table:
+            catalogue.name_rows(warehouse, name)
+        else:
+            catalogue.name_table(warehouse, name)  # an empty view, until the table is there
         names += [name] if is_there else []
     for release in releases(warehouse):
         schema = schema_name(release)
         if is_asked_for(schema) and f"{schema}.images" not in known:
-            wanted = [view for view in RELEASE_VIEWS if is_for_others or is_asked_for(view)]
+            wanted = [view for view in RELEASE_VIEWS if is_lasting or is_asked_for(view)]
             names += _name_views(warehouse, release, wanted)
     return names
 
