@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from pathlib import Path
 
@@ -16,11 +17,22 @@ def store_images(warehouse: Warehouse, images: Images) -> None:
     if warehouse.is_remote:
         tables.append_unstaged(warehouse, "image_bytes", images.as_rows())
         return
-    folder, prefix = tables.make(warehouse, "image_bytes"), f"part-{uuid.uuid4()}"
+    table = Path(tables.make(warehouse, "image_bytes"))
+    folder = table / f"part-{uuid.uuid4()}"
+    folder.mkdir()
     try:
-        written = images.as_files(folder, prefix).collect()  # one row for some 128 MB of images
+        written = images.as_files(table, folder.name).collect()  # one row for some 128 MB of images
     except Exception:  # a full disk, say, which they would keep full
-        for left in Path(folder).glob(f"{prefix}-*"):
-            left.unlink(missing_ok=True)
+        _take_away(folder)
         raise
+    if not written:
+        folder.rmdir()
     tables.append_files(warehouse, "image_bytes", [DataFile(**row.asDict()) for row in written])
+
+
+def _take_away(folder: Path) -> None:
+    """Remove a folder into which tasks may still write: Spark lets Python workers of a failed job go on for seconds."""
+    for _ in range(10):  # a file may come while others go; once the folder is away none can
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -50,17 +51,19 @@ def test_images_are_added_to_those_that_spark_wrote(spark, warehouse, images):
 
 
 def test_a_file_that_was_not_committed_is_in_no_version(spark, warehouse, images):
-    folder = tables.make(warehouse, "image_bytes")
-    orphans = images.as_files(folder, "part").collect()  # a job killed here
+    table = Path(tables.make(warehouse, "image_bytes"))
+    (table / "part").mkdir()
+    orphans = images.as_files(table, "part").collect()  # a job killed here
     assert sum(row["n_rows"] for row in orphans) == 50
     assert stored(warehouse) == []
     tables.append_files(warehouse, "image_bytes", [DataFile(**orphans[0].asDict())])
     assert len(stored(warehouse)) == orphans[0]["n_rows"]
 
 
-def test_a_job_that_fails_leaves_no_files_of_its_own(warehouse, images):
-    folder = Path(tables.make(warehouse, "image_bytes"))
-    others = folder / "part-of-another-job.parquet"
+def test_a_job_that_fails_leaves_no_files_of_its_own(warehouse, images, tmp_path):
+    table, late = Path(tables.make(warehouse, "image_bytes")), tmp_path / "late"
+    others = table / "part-of-another-job" / "1.parquet"
+    others.parent.mkdir()
     others.touch()
 
     def half(batches):
@@ -68,19 +71,25 @@ def test_a_job_that_fails_leaves_no_files_of_its_own(warehouse, images):
             if row == ROWS[7]:
                 raise OSError("No space left on device")
             yield row
+        time.sleep(1)  # this task writes its file when the job has failed already
+        late.touch()
 
     with pytest.raises(PySparkException, match="No space"):
         store_images(warehouse, Images(images.places, half))
-    assert list(folder.glob("*.parquet")) == [others]
+    deadline = time.monotonic() + 10
+    while not late.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert late.exists()
+    assert list(table.glob("part-*")) == [others.parent]
+    assert list(table.rglob("*.parquet")) == [others]
     assert stored(warehouse) == []
 
 
 def test_a_large_task_writes_several_files(tmp_path):
     batches = (batch_of(ROWS[i : i + 5], IMAGE_BYTES) for i in range(0, 50, 5))
     found = [
-        row
-        for batch in write_files(batches, tmp_path, "part", file_bytes=40_000)
-        for row in batch.to_pylist()
+        row for batch in write_files(batches, tmp_path, ".", file_bytes=40_000) for row in batch.to_pylist()
     ]
     assert [row["n_rows"] for row in found] == [15, 15, 15, 5]
     files = [pq.ParquetFile(tmp_path / row["name"]) for row in found]
@@ -95,5 +104,5 @@ def test_of_a_file_that_could_not_be_finished_nothing_stays(tmp_path):
         raise OSError("No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        list(write_files(broken(), tmp_path, "part"))
+        list(write_files(broken(), tmp_path, "."))
     assert not list(tmp_path.iterdir())
