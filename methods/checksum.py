@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType
 
-#: Hex digits of a row's hash that choose its bucket: 4096 buckets, each hashed by one task.
-_BUCKET_DIGITS = 3
+from synlake.methods.parcels import to_pack
+
+#: A row's hash, as numpy has it.
+_HASH = "S32"
+#: Hashes that one task sorts, about: it holds them three times, 100 MB.
+_HASHES_PER_TASK = 1_000_000
 
 
 def content_checksum(rows: DataFrame) -> str:
@@ -38,23 +47,76 @@ def row_hashes(rows: DataFrame, table: str, key: Sequence[str]) -> DataFrame:
 
 def table_checksums(hashes: DataFrame, tables: Sequence[str]) -> dict[str, tuple[str, int]]:
     """(content checksum, rows) of each of ``tables``, from ``table, row_sha256``; one row a bucket comes back."""
-    # Hashes are moved and sorted as bytes, half as long as their digits and in the same order.
-    first_digits = F.substring(
-        F.hex(F.substring("row_sha256", 1, -(-_BUCKET_DIGITS // 2))), 1, _BUCKET_DIGITS
-    )
-    digits = F.transform("hashes", lambda row_sha256: F.lower(F.hex(row_sha256)))
-    buckets = (
-        hashes.select("table", "row_sha256", F.lower(first_digits).alias("bucket"))
-        .groupBy("table", "bucket")
-        .agg(F.sort_array(F.collect_list("row_sha256")).alias("hashes"), F.count(F.lit(1)).alias("n"))
-        .select("table", "bucket", "n", F.sha2(F.array_join(digits, "").cast("binary"), 256).alias("digest"))
-        .collect()
-    )
+    buckets = _bucket_digests(hashes.select("table", "row_sha256")).collect()
     found = {}
     for table in tables:
         mine = sorted((row["bucket"], row["digest"], row["n"]) for row in buckets if row["table"] == table)
         text = "".join(digest for _, digest, _ in mine)
         found[table] = hashlib.sha256(text.encode()).hexdigest(), sum(n for *_, n in mine)
+    return found
+
+
+def _bucket_digests(hashes: DataFrame) -> DataFrame:
+    """``table, bucket, n, digest`` of ``table, row_sha256``; sorted in numpy, which takes half of what Spark does."""
+    n_tasks = -(-hashes.count() // _HASHES_PER_TASK) or 1
+    if n_tasks > 1:
+        n_tasks = max(n_tasks, hashes.sparkSession.sparkContext.defaultParallelism)
+
+    def pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for rows in to_pack(batches):
+            yield _parcels(rows, n_tasks)
+
+    parcels = hashes.mapInArrow(pack, "task int, table string, hashes binary")
+    return parcels.repartitionById(n_tasks, F.col("task")).mapInArrow(
+        _digests, "table string, bucket int, n long, digest string"
+    )
+
+
+def _parcels(rows: pa.Table, n_tasks: int) -> pa.RecordBatch:
+    """``task, table, hashes``, one after another: one row a table and task that gets some of its buckets."""
+    tables = rows["table"].chunk(0).dictionary_encode()
+    hashes = np.frombuffer(b"".join(rows["row_sha256"].to_pylist()), _HASH)
+    part = tables.indices.to_numpy().astype(np.int64) * n_tasks + _buckets(hashes) % n_tasks
+    order = np.argsort(part, kind="stable")
+    parts, starts = np.unique(part[order], return_index=True)
+    ordered = hashes[order]
+    sent = [ordered[a:b].tobytes() for a, b in pairwise([*starts.tolist(), len(ordered)])]
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array((parts % n_tasks).astype(np.int32)),
+            tables.dictionary.take(pa.array(parts // n_tasks)),
+            pa.array(sent, pa.binary()),
+        ],
+        ["task", "table", "hashes"],
+    )
+
+
+def _digests(parcels: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """``table, bucket, n, digest``: how many hashes are in a bucket, and the sha256 of their sorted digits."""
+    by_table = defaultdict(list)
+    for batch in parcels:
+        for _, table, hashes in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            by_table[table].append(hashes)
+    for table, parts in by_table.items():
+        hashes = np.sort(np.frombuffer(b"".join(parts), _HASH))
+        buckets, starts = np.unique(_buckets(hashes), return_index=True)
+        ends = [*starts[1:].tolist(), len(hashes)]
+        texts = [hashes[a:b].tobytes().hex() for a, b in zip(starts.tolist(), ends, strict=True)]
+        yield pa.RecordBatch.from_arrays(
+            [
+                pa.array([table] * len(texts)),
+                pa.array(buckets.astype(np.int32)),
+                pa.array(np.subtract(ends, starts)),
+                pa.array([hashlib.sha256(text.encode()).hexdigest() for text in texts]),
+            ],
+            ["table", "bucket", "n", "digest"],
+        )
+
+
+def _buckets(hashes: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int64]:
+    """The number that the first three hex digits of each hash are: its bucket, one of 4096."""
+    digits = hashes.view(np.uint8).reshape(len(hashes), -1)
+    found: npt.NDArray[np.int64] = (digits[:, 0].astype(np.int64) << 4) | (digits[:, 1] >> 4)
     return found
 
 

@@ -5,7 +5,7 @@ is, and visits the smaller prefixes that its allowed flips lead to. Two hashes t
 flips then meet in exactly one task: at home where their prefixes are equal, else at the smaller one's. So rows
 are replicated by bands and prefix flips only, and no pair needs to be made distinct afterwards.
 
-Between tasks hashes travel in *parcels*, thousands of them in one row: a shuffle's cost is its rows, not its bytes.
+Between tasks hashes travel in parcels (:mod:`synlake.methods.parcels`).
 """
 
 from __future__ import annotations
@@ -32,12 +32,11 @@ from synlake.methods.bands import (
     cost,
     flip_masks,
 )
+from synlake.methods.parcels import to_pack
 
 #: Hashes at home in one task, about. A task holds its hashes, their visitors and some arrays as long: 200 MB.
 HASHES_PER_TASK = 1_000_000
 _MAX_PREFIX_BITS = 12
-#: Rows whose routes are found at once: with a dozen routes each, 40 MB.
-_PACKED_AT_ONCE = 1 << 17
 _PARCELS = "task int, rows binary"
 
 #: Pairs of near hashes of one scope; ``hash_l < hash_r`` as signed numbers, each pair once.
@@ -100,7 +99,7 @@ def near_hashes(hashes: DataFrame, plan: Plan, *, n_all: int | None = None) -> D
     n_tasks = max(plan.n_routes, 2 * cores, len(plan.bands.widths) * (n_all or 0) // HASHES_PER_TASK)
 
     def pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for rows in _in_tables(batches, _PACKED_AT_ONCE):
+        for rows in to_pack(batches):
             yield _parcels(rows, plan, n_tasks)
 
     def join(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -110,18 +109,6 @@ def near_hashes(hashes: DataFrame, plan: Plan, *, n_all: int | None = None) -> D
 
     parcels = hashes.select("scope", "hash", "is_known").mapInArrow(pack, _PARCELS)
     return parcels.repartitionById(n_tasks, F.col("task")).mapInArrow(join, HASH_PAIRS)
-
-
-def _in_tables(batches: Iterator[pa.RecordBatch], n_rows: int) -> Iterator[pa.Table]:
-    """The rows of many batches, ``n_rows`` or some more at a time."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in batches:
-        waiting.append(batch)
-        if sum(map(len, waiting)) >= n_rows:
-            yield pa.Table.from_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting)
 
 
 def _parcels(rows: pa.Table, plan: Plan, n_tasks: int) -> pa.RecordBatch:

@@ -8,7 +8,6 @@ from pyspark.sql import functions as F
 from rows import as_dicts, rows
 
 import synlake.methods.splits as splits_module
-from synlake.methods.checksum import content_checksum
 from synlake.methods.components import connected_components
 from synlake.methods.near_groups import duplicate_edges, repeated_edges, with_groups
 from synlake.methods.release import decided_labels, judge_pool
@@ -122,41 +121,6 @@ def test_the_seed_decides(spark):
         for s in (1, 1, 2)
     ]
     assert tests[0] == tests[1] != tests[2]
-
-
-ROWS = st.lists(st.tuples(st.text("ab,\n|", max_size=3), st.one_of(st.none(), st.floats(0, 1))), max_size=8)
-
-
-@settings(max_examples=6)
-@given(ROWS, st.integers(1, 4))
-def test_the_checksum_does_not_see_order_or_partitions(spark, given, n):
-    schema = "a string, b double"
-    straight = content_checksum(spark.createDataFrame(given, schema))
-    turned = spark.createDataFrame(list(reversed(given)), schema).repartition(n).select("b", "a")
-    assert straight == content_checksum(turned)
-
-
-@settings(max_examples=6)
-@given(ROWS, ROWS)
-def test_the_checksum_sees_every_difference(spark, one, other):
-    schema = "a string, b double"
-
-    one, other = rounded_rows(one), rounded_rows(other)
-    same = content_checksum(spark.createDataFrame(one, schema)) == content_checksum(
-        spark.createDataFrame(other, schema)
-    )
-    assert same == (sorted(map(repr, one)) == sorted(map(repr, other)))
-
-
-def rounded_rows(given):
-    return [(a, None if b is None else round(b, 6)) for a, b in given]
-
-
-def test_the_checksum_counts_repeated_rows_and_names_of_columns(spark):
-    once = spark.createDataFrame([("a",)], "x string")
-    twice = spark.createDataFrame([("a",), ("a",)], "x string")
-    renamed = once.withColumnRenamed("x", "y")
-    assert len({content_checksum(df) for df in (once, twice, renamed, once.limit(0))}) == 4
 
 
 def test_experts_win_over_votes_and_disputes_stay_open(spark):
