@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 from synlake.methods.near_groups import (
     duplicate_edges,
     edges_of,
-    hashes_of,
     hashes_to_group,
     near_pairs_of,
     near_secret,
@@ -54,12 +53,12 @@ def placed(
         if is_apart or not settings.tau:
             edges = duplicate_edges(taken).unionByName(repeated_edges(taken))
         else:
-            nothing = taken.select("phash").limit(0)
-            hashes = stack.enter_context(held(hashes_of(taken, nothing if secret is None else secret)))
-            near = near_pairs_of(hashes, n_images=sum(sizes.values()), tau=settings.tau)
+            known = taken.select("phash").limit(0) if secret is None else secret
+            near = near_pairs_of(taken, known, n_images=sum(sizes.values()), tau=settings.tau)
             pairs = stack.enter_context(held(near))
-            grouped_hashes = stack.enter_context(held(hashes_to_group(hashes, pairs)))
-            grouped_hashes.count()  # mostly few: a join with rows whose size Spark knows need not shuffle the others
+            with suited_to_rows(taken.sparkSession, pairs.count()):
+                grouped_hashes = stack.enter_context(held(hashes_to_group(pairs)))
+                grouped_hashes.count()  # mostly few: a join with rows whose size Spark knows need not shuffle others
             rows = stack.enter_context(held(rows_to_group(taken, grouped_hashes)))
             edges = edges_of(rows, pairs)
             suited = suited_to_rows(taken.sparkSession, rows.count())

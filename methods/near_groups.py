@@ -9,24 +9,19 @@ from synlake.methods.components import connected_components
 from synlake.methods.pair_routing import near_hashes, plan_join
 
 
-def hashes_of(images: DataFrame, secret: DataFrame) -> DataFrame:
-    """``hash, is_known, n_rows`` of every ``phash`` (null: none) of ``images`` and ``secret`` ones, each once.
+def near_pairs_of(images: DataFrame, secret: DataFrame, *, n_images: int, tau: int) -> DataFrame:
+    """Pairs of near hashes (``hash_l, hash_r``): of two of ``images``, or of one and a ``secret`` one (``phash`` each).
 
-    ``n_rows`` counts those of ``images``; ``is_known`` are the hashes that only secret ones have.
+    A hash that several of ``images`` have is paired with itself.
     """
-    both = images.select("phash", F.lit(1).alias("n")).unionByName(
-        secret.select("phash", F.lit(0).alias("n"))
+    both = images.select("phash", F.lit(False).alias("is_known")).unionByName(
+        secret.select("phash", F.lit(True).alias("is_known"))
     )
-    found = (
-        both.where("phash IS NOT NULL").groupBy(F.col("phash").alias("hash")).agg(F.sum("n").alias("n_rows"))
+    hashes = both.where("phash IS NOT NULL").select(
+        F.lit("").alias("scope"), F.col("phash").alias("hash"), "is_known"
     )
-    return found.select("hash", (F.col("n_rows") == 0).alias("is_known"), "n_rows")
-
-
-def near_pairs_of(hashes: DataFrame, *, n_images: int, tau: int) -> DataFrame:
-    """Pairs of near hashes (``hash_l, hash_r``) of :func:`hashes_of`, of which at least one is an image's."""
-    scoped = hashes.select(F.lit("").alias("scope"), "hash", "is_known")
-    return near_hashes(scoped, plan_join(n_images, tau - 1)).select("hash_l", "hash_r")
+    near = near_hashes(hashes, plan_join(n_images, tau - 1), is_distinct=False)
+    return near.select("hash_l", "hash_r")
 
 
 def near_secret(images: DataFrame, secret: DataFrame, pairs: DataFrame) -> DataFrame:
@@ -39,11 +34,10 @@ def near_secret(images: DataFrame, secret: DataFrame, pairs: DataFrame) -> DataF
     return found.select("image_id", "split").distinct()
 
 
-def hashes_to_group(hashes: DataFrame, pairs: DataFrame) -> DataFrame:
-    """``phash`` of which several images have one (:func:`hashes_of`), or that are near another: mostly few."""
-    shared = hashes.where("n_rows > 1").select(F.col("hash").alias("phash"))
-    near = [pairs.select(F.col(name).alias("phash")) for name in ("hash_l", "hash_r")]
-    return shared.unionByName(near[0]).unionByName(near[1]).distinct()
+def hashes_to_group(pairs: DataFrame) -> DataFrame:
+    """``phash`` of ``pairs`` (:func:`near_pairs_of`), each once: mostly few."""
+    left, right = (pairs.select(F.col(name).alias("phash")) for name in ("hash_l", "hash_r"))
+    return left.unionByName(right).distinct()
 
 
 def rows_to_group(images: DataFrame, hashes: DataFrame) -> DataFrame:
@@ -68,7 +62,7 @@ def edges_of(rows: DataFrame, pairs: DataFrame) -> DataFrame:
     same = hashed.join(firsts, on="phash").where(F.col("image_id") != F.col("first"))
     left = firsts.select(F.col("phash").alias("hash_l"), F.col("first").alias("id_l"))
     right = firsts.select(F.col("phash").alias("hash_r"), F.col("first").alias("id_r"))
-    near = pairs.join(left, on="hash_l").join(right, on="hash_r")
+    near = pairs.where("hash_l != hash_r").join(left, on="hash_l").join(right, on="hash_r")
     return (
         duplicate_edges(rows)
         # An image of several rows shares its hash with itself, or has none: all its rows are here.

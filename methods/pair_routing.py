@@ -39,7 +39,7 @@ HASHES_PER_TASK = 1_000_000
 _MAX_PREFIX_BITS = 12
 _PARCELS = "task int, rows binary"
 
-#: Pairs of near hashes of one scope; ``hash_l < hash_r`` as signed numbers, each pair once.
+#: Pairs of near hashes of one scope; ``hash_l <= hash_r`` as signed numbers, each pair once.
 HASH_PAIRS = StructType(
     [
         StructField("scope", StringType(), False),
@@ -88,27 +88,61 @@ def plan_join(n_hashes: int, max_bits: int, *, hashes_per_task: int = HASHES_PER
     return replace(Plan(n_hashes, max_bits, bands, 0), prefix_bits=prefix_bits)
 
 
-def near_hashes(hashes: DataFrame, plan: Plan, *, n_all: int | None = None) -> DataFrame:
-    """Every pair of near hashes of one scope, as :data:`HASH_PAIRS`, from distinct ``scope, hash, is_known``.
+def near_hashes(
+    hashes: DataFrame, plan: Plan, *, n_all: int | None = None, is_distinct: bool = True
+) -> DataFrame:
+    """Every pair of near hashes of one scope, as :data:`HASH_PAIRS`, from ``scope, hash, is_known``.
 
     Pairs of two known hashes are left out without being compared: what is new is compared with itself and
     with what is known. One shuffle of parcels, then one kernel a task. ``n_all`` is the number of hashes
     where there are more scopes than one, of which the plan is for the largest.
+
+    Rows are distinct, or ``is_distinct`` is false: a new hash of several rows is then paired with itself too, and one
+    that is also known is new.
     """
     cores = hashes.sparkSession.sparkContext.defaultParallelism
     n_tasks = max(plan.n_routes, 2 * cores, len(plan.bands.widths) * (n_all or 0) // HASHES_PER_TASK)
 
     def pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for rows in to_pack(batches):
-            yield _parcels(rows, plan, n_tasks)
+            yield _parcels(rows if is_distinct else _twice_at_most(rows), plan, n_tasks)
 
     def join(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for scope, route, part in _parts([rows for batch in batches for rows in _unpacked(batch)]):
-            signed, known = part.column("hash").to_numpy(), part.column("is_known").to_numpy()
-            yield _to_batch(scope, *join_route(signed.view(np.uint64), known, route, plan))
+            values, known = part.column("hash").to_numpy().view(np.uint64), part.column("is_known").to_numpy()
+            repeated = values[:0]
+            if not is_distinct:
+                values, known, repeated = _distinct(values, known)
+            twins = repeated[
+                _prefixes(repeated, plan, 0) == route
+            ]  # where they are at home in the first band
+            found = join_route(values, known, route, plan)
+            yield _to_batch(scope, *_joined([found, (twins, twins, np.zeros(len(twins), np.int64))]))
 
     parcels = hashes.select("scope", "hash", "is_known").mapInArrow(pack, _PARCELS)
     return parcels.repartitionById(n_tasks, F.col("task")).mapInArrow(join, HASH_PAIRS)
+
+
+def _twice_at_most(rows: pa.Table) -> pa.Table:
+    """Of rows that are the same, however many, two: a hash that millions of images have is no task's load."""
+    scopes = rows.column("scope").combine_chunks().dictionary_encode()
+    columns = [
+        rows.column("hash").to_numpy(),
+        rows.column("is_known").to_numpy(),
+        scopes.indices.to_numpy(),
+    ]
+    order = np.lexsort(columns)
+    is_third = np.zeros(len(rows), bool)
+    is_third[2:] = np.logical_and.reduce([c[order][2:] == c[order][:-2] for c in columns])
+    return rows.take(pa.array(order[~is_third]))
+
+
+def _distinct(hashes: Hashes, known: npt.NDArray[np.bool_]) -> tuple[Hashes, npt.NDArray[np.bool_], Hashes]:
+    """Each hash once, whether it is known only, and the new ones that were there several times."""
+    new, counts = np.unique(hashes[~known], return_counts=True)
+    old = np.setdiff1d(hashes[known], new) if known.any() else hashes[:0]
+    is_known = np.arange(len(new) + len(old)) >= len(new)
+    return np.concatenate([new, old]), is_known, new[counts > 1]
 
 
 def _parcels(rows: pa.Table, plan: Plan, n_tasks: int) -> pa.RecordBatch:
@@ -145,9 +179,9 @@ def routes(hashes: Hashes, plan: Plan) -> tuple[npt.NDArray[np.int64], npt.NDArr
     at: list[npt.NDArray[np.int64]] = []
     found: list[npt.NDArray[np.int64]] = []
     everyone = np.arange(len(hashes))
-    for band, width in enumerate(plan.bands.widths):
+    for band in range(len(plan.bands.widths)):
         first = band << plan.prefix_bits
-        prefix = bits_of(hashes, plan.bands.shift(band) + width - plan.prefix_bits, plan.prefix_bits)
+        prefix = _prefixes(hashes, plan, band)
         at.append(everyone)
         found.append(first + prefix.astype(np.int64))
         for mask in flip_masks(plan.prefix_bits, plan.bands.flips[band])[1:]:
@@ -158,6 +192,11 @@ def routes(hashes: Hashes, plan: Plan) -> tuple[npt.NDArray[np.int64], npt.NDArr
     return np.concatenate(at), np.concatenate(found)
 
 
+def _prefixes(hashes: Hashes, plan: Plan, band: int) -> Hashes:
+    first_bit = plan.bands.shift(band) + plan.bands.widths[band] - plan.prefix_bits
+    return bits_of(hashes, first_bit, plan.prefix_bits)
+
+
 def join_route(
     hashes: Hashes, known: npt.NDArray[np.bool_], route: int, plan: Plan
 ) -> tuple[Hashes, Hashes, npt.NDArray[np.int64]]:
@@ -165,8 +204,7 @@ def join_route(
     band, own = route >> plan.prefix_bits, route & ((1 << plan.prefix_bits) - 1)
     width, flips = plan.bands.widths[band], plan.bands.flips[band]
     low = width - plan.prefix_bits
-    prefixes = bits_of(hashes, plan.bands.shift(band) + low, plan.prefix_bits)
-    n_flipped = np.bitwise_count(prefixes ^ np.uint64(own))
+    n_flipped = np.bitwise_count(_prefixes(hashes, plan, band) ^ np.uint64(own))
     keys = bits_of(hashes, plan.bands.shift(band), low)
 
     def side(chosen: npt.NDArray[np.bool_]) -> tuple[Hashes, Hashes]:

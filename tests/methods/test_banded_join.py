@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from contextlib import contextmanager
+from itertools import combinations_with_replacement
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,3 +130,30 @@ def test_more_hashes_than_a_task_holds_are_spread():
     assert "10,000,000 hashes" in plan.describe()
     far = pair_routing.plan_join(10_000_000, 40)
     assert far.bands.widths == far.bands.flips == (far.prefix_bits,)
+
+
+@pytest.mark.parametrize("prefix_bits", [0, 2])
+def test_rows_may_repeat_and_tell_which_new_hashes_do(spark, prefix_bits):
+    draw = random.Random(3)
+    rows = [(draw.choice("ab"), draw.randrange(1 << 9), draw.random() < 0.3) for _ in range(300)]
+    df = spark.createDataFrame(rows, "scope string, hash long, is_known boolean").repartition(3)
+    plan = pair_routing.Plan(300, 1, bands_for(2, 1), prefix_bits)
+    found = pair_routing.near_hashes(df, plan, n_all=300, is_distinct=False).collect()
+    new = Counter(row[:2] for row in rows if not row[2])
+    every = sorted({row[:2] for row in rows})
+    wanted = [
+        (scope, a, b, (a ^ b).bit_count())
+        for (scope, a), (other, b) in combinations_with_replacement(every, 2)
+        if scope == other and (a ^ b).bit_count() <= 1
+        if (new[scope, a] > 1 if a == b else new[scope, a] or new[scope, b])
+    ]
+    assert sorted(map(tuple, found)) == wanted
+
+
+def test_of_rows_that_are_the_same_two_are_sent():
+    rows = [("a", 1, False)] * 5 + [("a", 1, True)] * 3 + [("b", 1, False)] + [("b", 2, True)] * 2
+    table = pa.table(
+        dict(zip(("scope", "hash", "is_known"), map(list, zip(*rows, strict=True)), strict=True))
+    )
+    sent = Counter(tuple(row.values()) for row in pair_routing._twice_at_most(table).to_pylist())
+    assert sent == {row: min(2, n) for row, n in Counter(rows).items()}

@@ -14,7 +14,6 @@ from rows import as_dicts
 
 from synlake.methods.near_groups import (
     edges_of,
-    hashes_of,
     hashes_to_group,
     near_pairs_of,
     near_secret,
@@ -62,10 +61,9 @@ def freeze(spark, worlds, at, earlier):
     known = spark.createDataFrame(earlier, EARLIER)
     images = with_fixed(spark.createDataFrame(rows, IMAGES), known)
     secret = known.where(F.col("split").isin(*SECRET)).select("phash", "split")
-    hashes = hashes_of(images, secret)
-    pairs = near_pairs_of(hashes, n_images=1000, tau=TAU).localCheckpoint()
+    pairs = near_pairs_of(images, secret, n_images=1000, tau=TAU).localCheckpoint()
     grouped = with_groups(
-        images, edges_of(rows_to_group(images, hashes_to_group(hashes, pairs)), pairs), n_edges=len(rows)
+        images, edges_of(rows_to_group(images, hashes_to_group(pairs)), pairs), n_edges=len(rows)
     )
     grouped = with_near(grouped, near_secret(images.where("fixed_place IS NULL"), secret, pairs))
     found = as_dicts(assign_splits(grouped, shared_groups(grouped), n_val=1, n_test=2, n_holdout=1, seed=1))
@@ -150,7 +148,7 @@ def test_a_new_image_near_a_test_image_is_test(spark, tau, found):
     )
     earlier = spark.createDataFrame([("t", "test", 0), ("k", "train", 0b1110000)], EARLIER)
     secret = earlier.where("split = 'test'").select("phash", "split")
-    pairs = near_pairs_of(hashes_of(images, secret), n_images=4, tau=tau)
+    pairs = near_pairs_of(images, secret, n_images=4, tau=tau)
     images = with_fixed(images, earlier)
     near = near_secret(images.where("fixed_place IS NULL"), secret, pairs)
     places = {row["image_id"]: row["fixed_place"] for row in as_dicts(with_near(images, near))}
