@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType
 
-from synlake.methods.parcels import to_pack
+from synlake.methods.parcels import in_parts, to_pack
 
 #: A row's hash, as numpy has it.
 _HASH = "S32"
@@ -77,15 +76,14 @@ def _parcels(rows: pa.Table, n_tasks: int) -> pa.RecordBatch:
     tables = rows["table"].chunk(0).dictionary_encode()
     hashes = np.frombuffer(b"".join(rows["row_sha256"].to_pylist()), _HASH)
     part = tables.indices.to_numpy().astype(np.int64) * n_tasks + _buckets(hashes) % n_tasks
-    order = np.argsort(part, kind="stable")
-    parts, starts = np.unique(part[order], return_index=True)
+    order, parts = in_parts(part)
     ordered = hashes[order]
-    sent = [ordered[a:b].tobytes() for a, b in pairwise([*starts.tolist(), len(ordered)])]
+    numbers = np.array([number for number, _ in parts])
     return pa.RecordBatch.from_arrays(
         [
-            pa.array((parts % n_tasks).astype(np.int32)),
-            tables.dictionary.take(pa.array(parts // n_tasks)),
-            pa.array(sent, pa.binary()),
+            pa.array((numbers % n_tasks).astype(np.int32)),
+            tables.dictionary.take(pa.array(numbers // n_tasks)),
+            pa.array([ordered[mine].tobytes() for _, mine in parts], pa.binary()),
         ],
         ["task", "table", "hashes"],
     )
@@ -99,14 +97,13 @@ def _digests(parcels: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             by_table[table].append(hashes)
     for table, parts in by_table.items():
         hashes = np.sort(np.frombuffer(b"".join(parts), _HASH))
-        buckets, starts = np.unique(_buckets(hashes), return_index=True)
-        ends = [*starts[1:].tolist(), len(hashes)]
-        texts = [hashes[a:b].tobytes().hex() for a, b in zip(starts.tolist(), ends, strict=True)]
+        _, buckets = in_parts(_buckets(hashes))
+        texts = [hashes[mine].tobytes().hex() for _, mine in buckets]
         yield pa.RecordBatch.from_arrays(
             [
                 pa.array([table] * len(texts)),
-                pa.array(buckets.astype(np.int32)),
-                pa.array(np.subtract(ends, starts)),
+                pa.array([bucket for bucket, _ in buckets], pa.int32()),
+                pa.array([mine.stop - mine.start for _, mine in buckets], pa.int64()),
                 pa.array([hashlib.sha256(text.encode()).hexdigest() for text in texts]),
             ],
             ["table", "bucket", "n", "digest"],

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from zlib import crc32
 
 import numpy as np
@@ -32,7 +31,7 @@ from synlake.methods.bands import (
     cost,
     flip_masks,
 )
-from synlake.methods.parcels import to_pack
+from synlake.methods.parcels import in_parts, to_pack
 
 #: Hashes at home in one task, about. A task holds its hashes, their visitors and some arrays as long: 200 MB.
 HASHES_PER_TASK = 1_000_000
@@ -152,13 +151,13 @@ def _parcels(rows: pa.Table, plan: Plan, n_tasks: int) -> pa.RecordBatch:
     # Routes of one scope go to different tasks, so that no two of them share one by the chance of a hash.
     first_task = np.array([crc32(name.encode()) for name in scopes.dictionary.to_pylist()], np.int64)
     task = (first_task[scopes.indices.to_numpy()[at]] + route) % n_tasks
-    order = np.argsort(task, kind="stable")
+    order, parts = in_parts(task)
     plain = pa.table([scopes, rows.column("hash"), rows.column("is_known")], ["scope", "hash", "is_known"])
     sent = plain.take(pa.array(at[order])).append_column("route", pa.array(route[order].astype(np.int32)))
-    tasks, starts = np.unique(task[order], return_index=True)
-    streams = [_packed(sent.slice(a, b - a)) for a, b in pairwise([*starts.tolist(), len(sent)])]
+    tasks = [number for number, _ in parts]
+    streams = [_packed(sent.slice(mine.start, mine.stop - mine.start)) for _, mine in parts]
     return pa.RecordBatch.from_arrays(
-        [pa.array(tasks.astype(np.int32)), pa.array(streams, pa.binary())], ["task", "rows"]
+        [pa.array(tasks, pa.int32()), pa.array(streams, pa.binary())], ["task", "rows"]
     )
 
 
@@ -249,12 +248,11 @@ def _parts(batches: list[pa.RecordBatch]) -> Iterator[tuple[str, int, pa.Table]]
         scopes.indices.to_numpy().astype(np.int64),
         table.column("route").to_numpy().astype(np.int64),
     )
-    part = (codes << 32) | routes
-    order = np.argsort(part, kind="stable")
-    ordered = table.take(pa.array(order))
-    values, starts = np.unique(part[order], return_index=True)
-    for value, start, end in zip(values.tolist(), starts, np.append(starts[1:], len(part)), strict=True):
-        yield scopes.dictionary[value >> 32].as_py(), value & 0xFFFFFFFF, ordered.slice(start, end - start)
+    order, parts = in_parts((codes << 32) | routes)
+    ordered = table if len(parts) == 1 else table.take(pa.array(order))
+    for number, mine in parts:
+        scope, route = scopes.dictionary[number >> 32].as_py(), number & 0xFFFFFFFF
+        yield scope, route, ordered.slice(mine.start, mine.stop - mine.start)
 
 
 def _to_batch(scope: str, left: Hashes, right: Hashes, distance: npt.NDArray[np.int64]) -> pa.RecordBatch:
