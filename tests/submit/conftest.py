@@ -100,9 +100,10 @@ def script(path: Path, text: str) -> Path:
 def checkout(tmp_path: Path) -> Checkout:
     root, stubs = tmp_path / "a checkout", tmp_path / "stubs"
     root.mkdir()
-    for folder in ("conf", "methods", "udfs"):
+    for folder in ("conf", "methods", "tools", "udfs"):
         (root / folder).mkdir()
-    shutil.copy(REPOSITORY / "submit.sh", root)
+    for name in ("submit.sh", "tools/set_up.sh"):
+        shutil.copy(REPOSITORY / name, root / name)
     for name in ("setup.py", "pyproject.toml", "constraints.txt", "methods/near.c", "udfs/resample.c"):
         (root / name).write_text(f"# {name}\n")
     for tool in TOOLS.split():
