@@ -23,16 +23,14 @@ def store_images(warehouse: Warehouse, images: Images) -> None:
     try:
         written = images.as_files(table, folder.name).collect()  # one row for some 128 MB of images
     except Exception:  # a full disk, say, which they would keep full
-        _take_away(folder)
+        take_away(folder)
         raise
     if not written:
         folder.rmdir()
     tables.append_files(warehouse, "image_bytes", [DataFile(**row.asDict()) for row in written])
 
 
-def _take_away(folder: Path) -> None:
+def take_away(folder: Path) -> None:
     """Remove a folder into which tasks may still write: Spark lets Python workers of a failed job go on for seconds."""
-    for _ in range(10):  # a file may come while others go; once the folder is away none can
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
+    renamed = folder.rename(folder.with_name(f"{folder.name}-failed"))  # where they do not find it
+    shutil.rmtree(renamed, ignore_errors=True)

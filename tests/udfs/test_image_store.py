@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,7 +12,7 @@ from pyspark.errors import PySparkException
 
 from synlake import tables
 from synlake.delta_log import DataFile
-from synlake.jobs.storing import store_images
+from synlake.jobs.storing import store_images, take_away
 from synlake.udfs.files import batch_of
 from synlake.udfs.image_store import IMAGE_BYTES, Images, write_files
 from synlake.warehouse import Warehouse
@@ -61,29 +63,54 @@ def test_a_file_that_was_not_committed_is_in_no_version(spark, warehouse, images
 
 
 def test_a_job_that_fails_leaves_no_files_of_its_own(warehouse, images, tmp_path):
-    table, late = Path(tables.make(warehouse, "image_bytes")), tmp_path / "late"
+    table = Path(tables.make(warehouse, "image_bytes"))
     others = table / "part-of-another-job" / "1.parquet"
     others.parent.mkdir()
     others.touch()
+    has_read = tmp_path / "has_read"
 
     def half(batches):
         for row in read_from(batches):
             if row == ROWS[7]:
+                wait_for(has_read)
                 raise OSError("No space left on device")
             yield row
-        time.sleep(1)  # this task writes its file when the job has failed already
-        late.touch()
+        has_read.touch()
+        time.sleep(0.5)  # then the job has failed; Spark may end this worker, or let it write its file
 
     with pytest.raises(PySparkException, match="No space"):
         store_images(warehouse, Images(images.places, half))
-    deadline = time.monotonic() + 10
-    while not late.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
-    assert late.exists()
+    time.sleep(1)
     assert list(table.glob("part-*")) == [others.parent]
     assert list(table.rglob("*.parquet")) == [others]
     assert stored(warehouse) == []
+
+
+def test_into_a_folder_that_was_taken_away_a_task_writes_nothing(tmp_path):
+    folder = tmp_path / "part"
+    folder.mkdir()
+    one = batch_of(ROWS[:5], IMAGE_BYTES)
+    task = write_files(repeat(one), tmp_path, "part", file_bytes=1)
+
+    def write_on():
+        for _ in task:
+            pass
+
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(write_on)
+        wait_for(folder, has=10)
+        take_away(folder)
+        with pytest.raises(FileNotFoundError):
+            written.result(timeout=60)
+    assert list(tmp_path.iterdir()) == []
+
+
+def wait_for(path, has=0, seconds=10):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not (
+        path.exists() and len(list(path.iterdir()) if has else ()) >= has
+    ):
+        time.sleep(0.01)
 
 
 def test_a_large_task_writes_several_files(tmp_path):
