@@ -90,7 +90,7 @@ def test_into_a_folder_that_was_taken_away_a_task_writes_nothing(tmp_path):
     folder = tmp_path / "part"
     folder.mkdir()
     one = batch_of(ROWS[:5], IMAGE_BYTES)
-    task = write_files(repeat(one), tmp_path, "part", file_bytes=1)
+    task = write_files(repeat(one, 2000), tmp_path, "part", file_bytes=1)
 
     def write_on():
         for _ in task:
