@@ -112,9 +112,8 @@ def near_hashes(
             repeated = values[:0]
             if not is_distinct:
                 values, known, repeated = _distinct(values, known)
-            twins = repeated[
-                _prefixes(repeated, plan, 0) == route
-            ]  # where they are at home in the first band
+            # They are told where they are at home in the first band.
+            twins = repeated[_prefixes(repeated, plan, 0) == route]
             found = join_route(values, known, route, plan)
             yield _to_batch(scope, *_joined([found, (twins, twins, np.zeros(len(twins), np.int64))]))
 
