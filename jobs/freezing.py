@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 
 from synlake import __version__, manifest, plain_files, registry, tables, textfiles
 from synlake.local_rows import local_rows
-from synlake.methods.checksum import combine, content_checksum, row_hashes, table_checksums
+from synlake.methods.checksum import combine, row_hashes, table_checksums
 from synlake.methods.taxonomy import above
 from synlake.methods.withholding import published, withheld
 from synlake.schemas import TABLES
@@ -151,14 +151,15 @@ def _checksums(
 
     Not those of withheld labels: a hash of so little is undone by trying every class.
     """
-    written = dict(registry.rows_of(warehouse, mine.release))
-    secrets = written.pop("release_withheld")
-    hashes = [row_hashes(df, table, TABLES[table].key[1:]) for table, df in written.items()]
+    written = registry.rows_of(warehouse, mine.release)
+    hashes = {table: row_hashes(df, table, TABLES[table].key[1:]) for table, df in written.items()}
+    secrets = hashes.pop("release_withheld")
     folder = manifest.row_hashes_path_of(mine.release, mine.number)
-    plain_files.write_files(warehouse, folder, reduce(DataFrame.unionByName, hashes), partition_by="table")
-    found = table_checksums(manifest.row_hashes_of(warehouse, mine.release, mine.number), list(written))
+    every = reduce(DataFrame.unionByName, hashes.values())
+    plain_files.write_files(warehouse, folder, every, partition_by="table")
+    found = table_checksums(manifest.row_hashes_of(warehouse, mine.release, mine.number), list(hashes))
     if is_withheld:
-        found["release_withheld"] = content_checksum(secrets), secrets.count()
+        found |= table_checksums(secrets, ["release_withheld"])
     return found
 
 

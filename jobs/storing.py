@@ -17,11 +17,10 @@ def store_images(warehouse: Warehouse, images: Images) -> None:
     if warehouse.is_remote:
         tables.append_unstaged(warehouse, "image_bytes", images.as_rows())
         return
-    table = Path(tables.make(warehouse, "image_bytes"))
-    folder = table / f"part-{uuid.uuid4()}"
+    folder = Path(tables.make(warehouse, "image_bytes"), f"part-{uuid.uuid4()}")
     folder.mkdir()
     try:
-        written = images.as_files(table, folder.name).collect()  # one row for some 128 MB of images
+        written = images.as_files(folder).collect()  # one row for some 128 MB of images
     except Exception:  # a full disk, say, which they would keep full
         take_away(folder)
         raise

@@ -73,7 +73,7 @@ def _bucket_digests(hashes: DataFrame) -> DataFrame:
 
 def _parcels(rows: pa.Table, n_tasks: int) -> pa.RecordBatch:
     """``task, table, hashes``, one after another: one row a table and task that gets some of its buckets."""
-    tables = rows["table"].chunk(0).dictionary_encode()
+    tables = rows["table"].combine_chunks().dictionary_encode()
     hashes = np.frombuffer(b"".join(rows["row_sha256"].to_pylist()), _HASH)
     part = tables.indices.to_numpy().astype(np.int64) * n_tasks + _buckets(hashes) % n_tasks
     order, parts = in_parts(part)

@@ -130,8 +130,9 @@ def _twice_at_most(rows: pa.Table) -> pa.Table:
         scopes.indices.to_numpy(),
     ]
     order = np.lexsort(columns)
+    ordered = [column[order] for column in columns]
     is_third = np.zeros(len(rows), bool)
-    is_third[2:] = np.logical_and.reduce([c[order][2:] == c[order][:-2] for c in columns])
+    is_third[2:] = np.logical_and.reduce([column[2:] == column[:-2] for column in ordered])
     return rows.take(pa.array(order[~is_third]))
 
 

@@ -16,15 +16,15 @@ _Numbers = npt.NDArray[np.int64]
 
 
 def to_pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """The rows of many batches, :data:`PACKED_AT_ONCE` or some more at a time, each column in one piece."""
+    """The rows of many batches, :data:`PACKED_AT_ONCE` or some more at a time."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
         if sum(map(len, waiting)) >= PACKED_AT_ONCE:
-            yield pa.Table.from_batches(waiting).combine_chunks()
+            yield pa.Table.from_batches(waiting)
             waiting = []
     if waiting:
-        yield pa.Table.from_batches(waiting).combine_chunks()
+        yield pa.Table.from_batches(waiting)
 
 
 def in_parts(part: _Numbers) -> tuple[_Numbers, list[tuple[int, slice]]]:

@@ -56,33 +56,33 @@ class Images:
         reading = self.reading  # what goes to tasks must not hold a DataFrame
         return self.places.mapInArrow(lambda rows: batches_of(reading(rows), IMAGE_BYTES), IMAGE_BYTES)
 
-    def as_files(self, table: Path, folder: str) -> DataFrame:
-        """The rows of WRITTEN, of files that tasks write into ``folder`` of ``table`` while these rows are computed.
+    def as_files(self, folder: Path) -> DataFrame:
+        """The rows of WRITTEN, of files that tasks write into ``folder`` of the table's while these rows are computed.
 
         A job's own folder: what a failed job leaves is told from what others write, and no late task adds to it.
         """
         reading = self.reading
         return self.places.mapInArrow(
-            lambda rows: write_files(batches_of(reading(rows), IMAGE_BYTES), table, folder), WRITTEN
+            lambda rows: write_files(batches_of(reading(rows), IMAGE_BYTES), folder), WRITTEN
         )
 
 
 def write_files(
-    batches: Iterator[pa.RecordBatch], table: Path, folder: str, file_bytes: int = TASK_BYTES
+    batches: Iterator[pa.RecordBatch], folder: Path, file_bytes: int = TASK_BYTES
 ) -> Iterator[pa.RecordBatch]:
-    """Write batches of IMAGE_BYTES to files of about ``file_bytes`` in ``table``'s ``folder``; a row of WRITTEN each.
+    """Write batches of IMAGE_BYTES to files of about ``file_bytes`` in ``folder``; a row of WRITTEN each.
 
     Each batch is a row group, and memory holds one. Of a file that could not be finished nothing stays.
     """
     for batch in batches:
-        path = table / folder / f"{uuid.uuid4()}.parquet"
+        path = folder / f"{uuid.uuid4()}.parquet"
         try:
             n_rows = _write(path, chain([batch], batches), file_bytes)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
         about = path.stat()
-        row = (f"{folder}/{path.name}", about.st_size, n_rows, about.st_mtime_ns // 1_000_000)
+        row = (f"{folder.name}/{path.name}", about.st_size, n_rows, about.st_mtime_ns // 1_000_000)
         yield batch_of([row], WRITTEN)
 
 

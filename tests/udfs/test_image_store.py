@@ -55,7 +55,7 @@ def test_images_are_added_to_those_that_spark_wrote(spark, warehouse, images):
 def test_a_file_that_was_not_committed_is_in_no_version(spark, warehouse, images):
     table = Path(tables.make(warehouse, "image_bytes"))
     (table / "part").mkdir()
-    orphans = images.as_files(table, "part").collect()  # a job killed here
+    orphans = images.as_files(table / "part").collect()  # a job killed here
     assert sum(row["n_rows"] for row in orphans) == 50
     assert stored(warehouse) == []
     tables.append_files(warehouse, "image_bytes", [DataFile(**orphans[0].asDict())])
@@ -72,7 +72,7 @@ def test_a_job_that_fails_leaves_no_files_of_its_own(warehouse, images, tmp_path
     def half(batches):
         for row in read_from(batches):
             if row == ROWS[7]:
-                wait_for(has_read)
+                wait_for(has_read.exists)
                 raise OSError("No space left on device")
             yield row
         has_read.touch()
@@ -90,7 +90,7 @@ def test_into_a_folder_that_was_taken_away_a_task_writes_nothing(tmp_path):
     folder = tmp_path / "part"
     folder.mkdir()
     one = batch_of(ROWS[:5], IMAGE_BYTES)
-    task = write_files(repeat(one, 2000), tmp_path, "part", file_bytes=1)
+    task = write_files(repeat(one, 2000), folder, file_bytes=1)
 
     def write_on():
         for _ in task:
@@ -98,30 +98,28 @@ def test_into_a_folder_that_was_taken_away_a_task_writes_nothing(tmp_path):
 
     with ThreadPoolExecutor(1) as pool:
         written = pool.submit(write_on)
-        wait_for(folder, has=10)
+        wait_for(lambda: len(list(folder.iterdir())) >= 10)
         take_away(folder)
         with pytest.raises(FileNotFoundError):
             written.result(timeout=60)
     assert list(tmp_path.iterdir()) == []
 
 
-def wait_for(path, has=0, seconds=10):
+def wait_for(condition, seconds=10):
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not (
-        path.exists() and len(list(path.iterdir()) if has else ()) >= has
-    ):
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
 def test_a_large_task_writes_several_files(tmp_path):
     batches = (batch_of(ROWS[i : i + 5], IMAGE_BYTES) for i in range(0, 50, 5))
-    found = [
-        row for batch in write_files(batches, tmp_path, ".", file_bytes=40_000) for row in batch.to_pylist()
-    ]
+    found = [row for batch in write_files(batches, tmp_path, file_bytes=40_000) for row in batch.to_pylist()]
     assert [row["n_rows"] for row in found] == [15, 15, 15, 5]
-    files = [pq.ParquetFile(tmp_path / row["name"]) for row in found]
+    files = [pq.ParquetFile(tmp_path.parent / row["name"]) for row in found]
     assert [file.metadata.num_row_groups for file in files] == [3, 3, 3, 1]
-    assert [row["size_bytes"] for row in found] == [(tmp_path / row["name"]).stat().st_size for row in found]
+    assert [row["size_bytes"] for row in found] == [
+        (tmp_path.parent / row["name"]).stat().st_size for row in found
+    ]
     assert [value for file in files for value in file.read()["bytes"].to_pylist()] == [row[2] for row in ROWS]
 
 
@@ -131,5 +129,5 @@ def test_of_a_file_that_could_not_be_finished_nothing_stays(tmp_path):
         raise OSError("No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        list(write_files(broken(), tmp_path, "."))
+        list(write_files(broken(), tmp_path))
     assert not list(tmp_path.iterdir())
