@@ -115,6 +115,12 @@ def _settings(spark: SparkSession, wanted: Mapping[str, str]) -> Iterator[None]:
             spark.conf.set(name, value)
 
 
+def tasks_for(spark: SparkSession, n_rows: int, rows_per_task: int) -> int:
+    """How many tasks ``n_rows`` are for: one where it is enough, else at least one a core; 0 for no rows."""
+    n_tasks = -(-n_rows // rows_per_task)
+    return n_tasks if n_tasks <= 1 else max(n_tasks, spark.sparkContext.defaultParallelism)
+
+
 def by_weight(df: DataFrame, size_column: str, *keys: str) -> DataFrame:
     """``df`` in as many partitions as its bytes ask for, rows placed by a hash of ``keys``.
 

@@ -13,7 +13,7 @@ from synlake.methods import hash_graph
 from synlake.methods.deduplication import flag_pixel_duplicates
 from synlake.methods.pair_routing import near_hashes, plan_join
 from synlake.methods.synset_dedup import ROWS_PER_TASK, flag_in_one_pass
-from synlake.spread import held
+from synlake.spread import held, tasks_for
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def find(
     if most == n_images > rows_per_task:  # one scope has them all
         return _by_graph(images, tau, stack)
     output.say(f"  {n_images:,} images; the largest scope: {plan_join(most, tau - 1).describe()}")
-    n_tasks = -(-n_images // rows_per_task)
+    n_tasks = tasks_for(images.sparkSession, n_images, rows_per_task)
     if not n_large:
         return _in_one_pass(images, n_images, tau, stack, n_tasks)
     large = F.broadcast(sizes.where(F.col("n") > rows_per_task).select("scope"))
@@ -79,9 +79,6 @@ def _totals(sizes: DataFrame, rows_per_task: int) -> tuple[int, int, int]:
 
 
 def _in_one_pass(images: DataFrame, n_images: int, tau: int, stack: ExitStack, n_tasks: int) -> Found:
-    cores = images.sparkSession.sparkContext.defaultParallelism
-    # Where one task is enough, more of them would only be started for nothing.
-    n_tasks = n_tasks if n_tasks <= 1 else max(cores, n_tasks)
     flagged = stack.enter_context(held(flag_in_one_pass(images, tau=tau, n_tasks=n_tasks)))
     pairs = flagged.select("scope", F.inline("near"))
     return Found(flagged.drop("near"), n_images, hash_graph.nodes_of(images), pairs)

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType
 
 from synlake.methods.parcels import in_parts, to_pack
+from synlake.spread import tasks_for
 
 #: A row's hash, as numpy has it.
 _HASH = "S32"
@@ -57,9 +58,7 @@ def table_checksums(hashes: DataFrame, tables: Sequence[str]) -> dict[str, tuple
 
 def _bucket_digests(hashes: DataFrame) -> DataFrame:
     """``table, bucket, n, digest`` of ``table, row_sha256``; sorted in numpy, which takes half of what Spark does."""
-    n_tasks = -(-hashes.count() // _HASHES_PER_TASK) or 1
-    if n_tasks > 1:
-        n_tasks = max(n_tasks, hashes.sparkSession.sparkContext.defaultParallelism)
+    n_tasks = tasks_for(hashes.sparkSession, hashes.count(), _HASHES_PER_TASK) or 1
 
     def pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for rows in to_pack(batches):
