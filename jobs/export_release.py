@@ -12,12 +12,13 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from synlake import output, registry, tables
@@ -42,8 +43,8 @@ COLUMNS = ("release", "layout", "n_files", "n_images", "size_bytes")
 class Config:
     """Settings of export-release."""
 
-    release: str | None = option(None, "the release; needed", check=bad_name)
-    output: str | None = option(None, "local folder to write to; needed")
+    release: str = option(None, "the release", check=bad_name, is_needed=True)
+    output: str = option(None, "local folder to write to", is_needed=True)
     layout: str = option("imagefolder", "what to write", choices=LAYOUTS)
     split: tuple[str, ...] = option((), f"splits to export, of {', '.join(SPLITS)}; default: all")
     resize: int = option(0, "shorter side, pixels; 0: bytes as they are", minimum=0)
@@ -56,35 +57,29 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Read the release and its bytes, write the files; print how many."""
-    if settings.release is None or settings.output is None:
-        raise UsageError("--release NAME and --output DIR are needed\n  next: export-release --help")
     _check(settings)
     row = released.chosen(warehouse, settings.release)
-    root = os.path.abspath(os.path.expanduser(settings.output))
-    os.makedirs(root, exist_ok=True)
-    records_dir = exporting.records_folder(root, row, settings)
+    splits = _splits(row, settings)
     rows = registry.rows_of(warehouse, settings.release)
     labels = released.class_labels(warehouse, row)
     if settings.layout == "imagefolder":
         _check_folders(labels, settings.release)
-    with (
-        wide_rows(warehouse.spark),
-        held(_images(warehouse, rows["release_images"], settings, labels)) as images,
-    ):
+    root = os.path.abspath(os.path.expanduser(settings.output))
+    os.makedirs(root, exist_ok=True)
+    records_dir = exporting.records_folder(root, row, settings)
+    with wide_rows(warehouse.spark), ExitStack() as stack:
+        with exporting.suited(warehouse):
+            images = stack.enter_context(held(_images(warehouse, rows["release_images"], settings, labels)))
+            _check_bytes(images, settings)
         files = exporting.write(
             warehouse, images, settings, root=root, records_dir=records_dir, labels=labels
         )
-        with held(files) as written:
+        written = stack.enter_context(held(files))
+        with exporting.suited(warehouse):
             _write_csv(written.orderBy("path").drop("n_left"), root, "checksums.csv")
-            found = written.agg(
-                F.count("*"),
-                *(F.coalesce(F.sum(name), F.lit(0)) for name in ("n_images", "size_bytes", "n_left")),
-            ).collect()[0]
-            ending = F.element_at(F.split("path", "\\."), -1).alias("ending")
-            endings = [one["ending"] for one in written.select(ending).distinct().collect()]
-        splits = {r["split"]: r["n"] for r in images.groupBy("split").agg(F.count("*").alias("n")).collect()}
-        about = {**row, "layout": settings.layout, "license": settings.license, "splits": splits}
-        _write_texts(warehouse, images, rows["release_synsets"], about, root, endings)
+            *found, endings = _totals(written)
+            about = {**row, "layout": settings.layout, "license": settings.license, "splits": splits}
+            _write_texts(warehouse, images, rows["release_synsets"], about, root, labels, endings)
     exporting.clean(records_dir)
     n_files, n_images, size, n_left = found
     if n_left:
@@ -114,21 +109,39 @@ def _check_folders(labels: Sequence[str], release: str) -> None:
         )
 
 
+def _splits(row: Mapping[str, Any], settings: Config) -> dict[str, int]:
+    """The number of images in each split that is exported."""
+    counts = {split: row["counts"].get(f"split:{split}", 0) for split in settings.split or SPLITS}
+    found = {split: n for split, n in counts.items() if n}
+    if not found:
+        raise InputError(f"--release {settings.release}: has no images in split {', '.join(settings.split)}")
+    return found
+
+
 def _images(warehouse: Warehouse, images: DataFrame, settings: Config, labels: Sequence[str]) -> DataFrame:
-    """``split, label, class_index, image_id, size_bytes`` of what is exported; all must have bytes."""
+    """``split, label, class_index, image_id, size_bytes`` of what is exported; of no size: without bytes."""
     stored = tables.read_or_empty(warehouse, "image_bytes").select("image_id", "size_bytes")
     numbered = with_class_index(images.select("split", "label", "image_id"), labels)
     chosen = numbered.where(F.col("split").isin(*settings.split)) if settings.split else numbered
-    joined = chosen.join(stored, on="image_id", how="left")
-    n, n_without = joined.agg(F.count("*"), F.count_if(F.col("size_bytes").isNull())).collect()[0]
+    return chosen.join(stored, on="image_id", how="left")
+
+
+def _check_bytes(images: DataFrame, settings: Config) -> None:
+    n_without = images.where("size_bytes IS NULL").count()
     if n_without:
         raise InputError(
             f"--release {settings.release}: {n_without} images have no bytes in the warehouse\n"
             "  next: import the release from a folder of images; a list has no bytes to export"
         )
-    if not n:
-        raise InputError(f"--release {settings.release}: has no images in split {', '.join(settings.split)}")
-    return joined
+
+
+def _totals(written: DataFrame) -> Row:
+    """(files, images, bytes, images left as they were, endings of the files) of rows of ``WRITTEN``."""
+    sums = (F.coalesce(F.sum(name), F.lit(0)) for name in ("n_images", "size_bytes", "n_left"))
+    ending = F.element_at(F.split("path", "\\."), -1)
+    found = written.agg(F.count("*"), *sums, F.collect_set(ending)).first()
+    assert found is not None  # an aggregate without groups has one row
+    return found
 
 
 def _write_texts(
@@ -137,6 +150,7 @@ def _write_texts(
     synsets: DataFrame,
     about: Mapping[str, Any],
     root: str,
+    labels: Sequence[str],
     endings: Sequence[str],
 ) -> None:
     """What goes beside the files: classes, whose the images are, and the cards that describe the whole."""
@@ -150,7 +164,6 @@ def _write_texts(
     if about["layout"] != "imagefolder":
         with open(os.path.join(root, "checksums.csv"), newline="", encoding="utf-8") as stream:
             files = list(csv.DictReader(stream))
-    labels = [one["synset_id"] for one in classes.select("synset_id").collect()]
     described = croissant(about, files, labels=labels, endings=endings)
     texts = {
         "README.md": dataset_card(about),

@@ -6,17 +6,19 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from synlake import table_files, tables
 from synlake.errors import InputError
-from synlake.local_rows import local_rows
+from synlake.local_rows import dealt_rows, local_rows
 from synlake.methods.export_plan import with_shards
 from synlake.spread import by_weight, held
+from synlake.suiting import suited_to_tables
 from synlake.udfs.export_images import WRITTEN, write_folders, write_shards
 from synlake.udfs.place_tar import finish_shards, place_images, with_places
 from synlake.udfs.shards import finished
@@ -31,7 +33,7 @@ _DECIDING = ("layout", "split", "resize", "max_bytes", "shard_bytes")
 
 
 def records_folder(root: str, release: Mapping[str, Any], settings: Config) -> str:
-    """Where an export keeps what it has finished; :class:`InputError` where ``root`` holds another one."""
+    """Where an export keeps what it has finished; :class:`InputError` where ``root`` holds another, or other files."""
     about = {"release": release["release"], "content_checksum": release["content_checksum"]}
     about |= {name: getattr(settings, name) for name in _DECIDING}
     text = json.dumps(about, sort_keys=True, indent=1)
@@ -42,6 +44,11 @@ def records_folder(root: str, release: Mapping[str, Any], settings: Config) -> s
                 f"--output {root}: holds another export, of other settings or another release"
                 f" (see {other.name}/export.json)\n  next: choose another folder, or empty this one"
             )
+    if not folder.is_dir() and (there := sorted(entry.name for entry in Path(root).iterdir())):
+        raise InputError(
+            f"--output {root}: holds what no export wrote, such as {there[0]}\n"
+            "  next: choose a new folder, or an empty one"
+        )
     folder.mkdir(exist_ok=True)
     (folder / "export.json").write_text(text + "\n", encoding="utf-8")
     return str(folder)
@@ -67,10 +74,16 @@ def write(
     is_placed = settings.layout == "webdataset" and not settings.resize and not settings.max_bytes
     located = table_files.locate(warehouse, "image_bytes") if is_placed else None
     if located is not None:
-        return there.unionByName(_placed(left, located, root=root, records_dir=records_dir))
+        with suited(warehouse):
+            return there.unionByName(_placed(left, located, root=root, records_dir=records_dir))
     return there.unionByName(
         _streamed(warehouse, left, settings, root=root, records_dir=records_dir, labels=labels)
     )
+
+
+def suited(warehouse: Warehouse) -> AbstractContextManager[None]:
+    """Spark's settings for a block that works on what is known of images, without their bytes."""
+    return suited_to_tables(warehouse, ("release_images", "candidates", "search_results"))
 
 
 def _streamed(
@@ -97,23 +110,26 @@ def _streamed(
 
 def _placed(plan: DataFrame, located: DataFrame, *, root: str, records_dir: str) -> DataFrame:
     """Each image is written straight to its place in its shard; see :mod:`synlake.udfs.place_tar`."""
+    spark = plan.sparkSession
     columns = ("shard", "split", "label", "class_index", "image_id", "size_bytes")
     ordered = plan.select(*columns).repartition("shard").sortWithinPartitions("shard", "image_id", "label")
     with held(with_places(ordered)) as places:
-        shards = places.groupBy("shard").agg(F.max("end").alias("end"), F.count(F.lit(1)).alias("n"))
-        _forget_lost(records_dir, [row["shard"] for row in shards.select("shard").collect()])
-        rows = places.join(located, on="image_id")
-        files = rows.groupBy("path").agg(F.sum("size_bytes").alias("size_bytes"))
-        numbered = files.withColumn("task", F.row_number().over(Window.orderBy(F.desc("size_bytes"), "path")))
-        n_tasks = numbered.count()  # one task a data file
-        spread = rows.join(F.broadcast(numbered.select("path", "task")), on="path")
-        sorted_rows = spread.repartitionById(max(1, n_tasks), (F.col("task") - 1).cast("int"))
-        place_images(sorted_rows.sortWithinPartitions("path", "row_index"), records_dir=records_dir).agg(
-            F.sum("n")
-        ).collect()
-        # Placed, but not yet hashed and renamed: that is work by shard, so it is spread anew.
-        written = finish_shards(shards.repartition("shard"), root=root, records_dir=records_dir)
-        return written.localCheckpoint()
+        shards = (
+            places.groupBy("shard").agg(F.max("end").alias("end"), F.count(F.lit(1)).alias("n")).collect()
+        )
+        _forget_lost(records_dir, [row["shard"] for row in shards])
+        with held(places.join(located, on="image_id")) as rows:
+            files = rows.groupBy("path").agg(F.sum("size_bytes").alias("size_bytes"))
+            paths = [row["path"] for row in files.orderBy(F.desc("size_bytes"), "path").collect()]
+            tasks = local_rows(spark, zip(paths, range(len(paths)), strict=True), "path string, task int")
+            # One task a data file, the largest first.
+            numbered = rows.join(F.broadcast(tasks), on="path")
+            spread = numbered.repartitionById(max(1, len(paths)), F.col("task"))
+            by_file = spread.sortWithinPartitions("path", "row_index")
+            place_images(by_file, records_dir=records_dir).agg(F.sum("n")).collect()
+    # Placed, but not yet hashed and renamed: that is work by shard.
+    dealt = dealt_rows(spark, shards, "shard string, end long, n long")
+    return local_rows(spark, finish_shards(dealt, root=root, records_dir=records_dir).collect(), WRITTEN)
 
 
 def _forget_lost(records_dir: str, shards: Sequence[str]) -> None:

@@ -57,6 +57,21 @@ def test_folders_walk_back_to_the_same_images(frozen, tmp_path):
     assert {p: p.stat().st_mtime_ns for p in target.glob("*/*/*.png")} == before, "nothing is written twice"
 
 
+def test_files_that_no_export_wrote_are_left_alone(frozen, tmp_path):
+    mine = tmp_path / "README.md"
+    mine.write_text("my own notes")
+    with pytest.raises(InputError, match=r"holds what no export wrote, such as README.md"):
+        export(frozen, tmp_path, "webdataset")
+    assert [*tmp_path.iterdir()] == [mine]
+    assert mine.read_text() == "my own notes"
+
+
+def test_a_split_without_images_makes_no_folder(frozen, tmp_path):
+    with pytest.raises(InputError, match="has no images in split holdout"):
+        export(frozen, tmp_path / "new", "webdataset", split=("holdout",))
+    assert not (tmp_path / "new").exists()
+
+
 def shards_of(target: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in target.glob("*.tar")}
 
