@@ -259,12 +259,19 @@ run_spark() {
   export SYNLAKE_STDOUT=$scratch/stdout
   [ ! -t 2 ] || export SYNLAKE_STDERR_IS_TTY=1
   local code=0
+  trap interrupted INT
   # The driver's words arrive on spark-submit's stdout. Its stderr is the JVM's own, and loses the line
   # that Java prints at every start about a module which Spark asks for.
   "${words[@]}" 2>&1 >&7 7>&- 9>&- | grep -v --line-buffered 'Using incubator modules' >&7 || code=${PIPESTATUS[0]}
+  [ "$code" != 130 ] || interrupted
   exec 9>&-
   wait "$reader" || true # the last bytes; it fails where our own reader left early
   return "$code"
+}
+
+interrupted() { # the driver cannot say it: its words go through the JVM, which Ctrl-C ends as well
+  printf '\nsynlake: interrupted; run the same command again, nothing is half-written\n' >&2
+  exit 130
 }
 
 open_stdin() { # SYNLAKE_STDIN: the terminal, or a relay that reads nothing unless the driver opens it

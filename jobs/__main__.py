@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synlake import cli, output, stage
+from synlake.config import likely
+from synlake.errors import UsageError
 from synlake.jobs import OTHER_COMMANDS, STAGES
 
 SUMMARY = "Build image-classification datasets the way ImageNet was: Spark jobs over Delta tables."
@@ -23,8 +25,12 @@ def _main(argv: list[str]) -> int:
     names = [*STAGES, *OTHER_COMMANDS]
     # A command that is named needs no other: importing them all takes longer than a small query.
     modules = {name: _module(name) for name in (argv[:1] if argv[:1] and argv[0] in names else names)}
-    parser = cli.parser("./submit.sh", SUMMARY, modules)
-    arguments = parser.parse_args(argv)
+    parser = cli.parser("./submit.sh", SUMMARY, modules, current={*STAGES, "run"})
+    if argv and not argv[0].startswith("-") and argv[0] not in names:
+        raise UsageError(
+            f"no command {argv[0]!r}{likely(argv[0], names)}\n  next: ./submit.sh --help lists them"
+        )
+    arguments = cli.parse(parser, argv)
     if arguments.command is None:
         parser.print_help(output.data_stream())
         return 2
@@ -48,6 +54,7 @@ def _in_session(arguments: argparse.Namespace, settings: Any, modules: Mapping[s
 
     module = modules[arguments.command]
     spark = open_session(f"synlake {arguments.command}", settings=getattr(module, "SPARK_SETTINGS", {}))
+    cli.end_on_interrupt()
     try:
         warehouse = open_warehouse(
             spark, arguments.warehouse, must_exist=getattr(module, "NEEDS_WAREHOUSE", False)

@@ -46,6 +46,7 @@ def test_interrupted(checkout, sent: signal.Signals) -> None:
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, sent)  # as the terminal, or `timeout`, does
     assert process.wait(30) == 128 + sent
+    assert ("interrupted; run the same command again" in process.stderr.read()) == (sent == signal.SIGINT)
     assert checkout.left_in_tmp() == []
 
 
