@@ -17,7 +17,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,11 +39,13 @@ def option(
     maximum: float | None = None,
     check: Callable[[Any], str | None] | None = None,
     is_file: bool = False,
+    is_needed: bool = False,
 ) -> Any:
     """A field of a command's configuration.
 
     ``check`` returns what is wrong with a value, or None. ``is_file`` marks an input file: whether the
-    stage is up to date then depends on the file's bytes.
+    stage is up to date then depends on the file's bytes. ``is_needed`` marks what a command that is called has to be
+    given (:func:`check_needed`): None is its default, and no value.
     """
     metadata = {
         "help": help,
@@ -52,6 +54,7 @@ def option(
         "maximum": maximum,
         "check": check,
         "is_file": is_file,
+        "is_needed": is_needed,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -64,6 +67,10 @@ def read_yaml(path: str | None) -> dict[str, Any]:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"--config {path}: cannot be read ({error.strerror})") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise UsageError(f"--config {path}: {where}is not YAML: {error.problem}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"--config {path}: is not YAML: {' '.join(str(error).split())}") from None
     if values is None:
@@ -84,25 +91,56 @@ def check_sections(values: Mapping[str, Any], commands: Sequence[str], path: str
             raise UsageError(f"--config {path}: section {key!r}: wanted a mapping, got {section!r}")
 
 
-def build(cls: type[C], command: str, values: Mapping[str, Any], flags: Mapping[str, str]) -> C:
-    """The configuration of one command; flags (raw strings) win over ``values`` of the file."""
+def flag_of(name: str) -> str:
+    """The flag of a field.
+
+    >>> flag_of("n_val"), flag_of("from_")  # a name that is a Python keyword has a trailing underscore
+    ('--n-val', '--from')
+    """
+    return f"--{name.rstrip('_').replace('_', '-')}"
+
+
+def check_needed(settings: Any, command: str) -> None:
+    """Refuse to run a command without what it needs."""
+    missing = [
+        flag_of(field.name)
+        for field in dataclasses.fields(settings)
+        if field.metadata.get("is_needed") and not getattr(settings, field.name)
+    ]
+    if missing:
+        raise UsageError(f"{command} needs {' and '.join(missing)}\n  next: ./submit.sh {command} --help")
+
+
+def build(
+    cls: type[C],
+    command: str,
+    values: Mapping[str, Any],
+    flags: Mapping[str, str],
+    *,
+    path: str | None = None,
+    prefix: str = "",
+) -> C:
+    """The configuration of one command; flags (raw strings) win over ``values`` of the file at ``path``.
+
+    ``prefix``: what stands before a field's name in its flag.
+    """
+    file = f"--config {path}"
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     section = {key.replace("-", "_"): value for key, value in (values.get(command) or {}).items()}
-    # A name that is a Python keyword has a trailing underscore here: from_ is --from.
     section = {f"{key}_" if f"{key}_" in fields else key: value for key, value in section.items()}
     for key in section:
         if key not in fields:
-            raise UsageError(f"--config: {command}: unknown key {key!r}{_nearest(key, list(fields))}")
+            raise UsageError(f"{file}: {command}: unknown key {key!r}{_nearest(key, list(fields))}")
     shared = {key: values[key] for key in SHARED if key in values and key in fields}
     hints = typing.get_type_hints(cls)
     chosen: dict[str, Any] = {}
     for name, field in fields.items():
         if name in flags:
-            where, given = f"--{name.rstrip('_').replace('_', '-')}", flags[name]
+            where, given = flag_of(f"{prefix}{name}"), flags[name]
         elif name in section:
-            where, given = f"--config: {command}: {name}", section[name]
+            where, given = f"{file}: {command}: {name}", section[name]
         elif name in shared:
-            where, given = f"--config: {name}", shared[name]
+            where, given = f"{file}: {name}", shared[name]
         else:
             continue
         chosen[name] = _checked(where, _convert(where, given, hints[name]), field)
@@ -126,9 +164,14 @@ def digest(config: Any) -> str:
     return hasher.hexdigest()
 
 
+def likely(given: str, known: Iterable[str]) -> str:
+    """What to add to a message about a word that is not ``known``: the nearest one that is, if one is near."""
+    close = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
 def _nearest(key: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+    return likely(key, known) or f"; known: {', '.join(sorted(known))}"
 
 
 def _convert(where: str, given: Any, hint: Any) -> Any:
@@ -183,7 +226,7 @@ def _checked(where: str, value: Any, field: dataclasses.Field[Any]) -> Any:
     if value is None:
         return value
     if rules.get("choices") and value not in rules["choices"]:
-        hint = _nearest(str(value), rules["choices"])
+        hint = likely(str(value), rules["choices"])
         raise UsageError(f"{where}: wanted one of {', '.join(rules['choices'])}, got {value!r}{hint}")
     low, high = rules.get("minimum"), rules.get("maximum")
     if (low is not None and value < low) or (high is not None and value > high):
@@ -194,8 +237,20 @@ def _checked(where: str, value: Any, field: dataclasses.Field[Any]) -> Any:
         if fault:
             raise UsageError(f"{where}: {fault}")
     if rules.get("is_file") and "//" not in value and not Path(value).is_file():
-        raise InputError(f"{where}: no such file: {value}")
+        raise InputError(
+            f"{where} {value}: is a folder; wanted a file"
+            if Path(value).is_dir()
+            else f"{where} {value}: no such file\n  next: check the path; {Path(value).absolute()} was looked for"
+        )
     return value
+
+
+def check_folder(flag: str, given: str) -> None:
+    """Refuse what is no local folder."""
+    path = Path(given).expanduser()
+    if not path.is_dir():
+        what = "is a file; wanted a folder" if path.exists() else "no such folder"
+        raise InputError(f"{flag} {given}: {what}\n  next: give a folder with images")
 
 
 def bad_name(value: str) -> str | None:

@@ -78,7 +78,10 @@ def ask(connection: Any, statement: str) -> tuple[list[str], Iterator[Any]]:
     try:
         result = connection.execute(travelling(statement))
     except duckdb.Error as error:
-        raise InputError(f"SQL: {str(error).splitlines()[0]}") from None
+        hint = (
+            "\n  next: SHOW TABLES lists what there is" if isinstance(error, duckdb.CatalogException) else ""
+        )
+        raise InputError(f"SQL: {str(error).splitlines()[0]}{hint}") from None
     return [column[0] for column in result.description], map(_as_spark, iter(result.fetchone, None))
 
 

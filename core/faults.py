@@ -22,6 +22,18 @@ def raise_listed(faults: DataFrame, where: str, next_step: str) -> None:
         .agg(F.array_sort(F.collect_list("key")).alias("keys"))
         .orderBy("fault")
     )
-    lines = [f"  - {row['fault']}: {row['n']}, such as {', '.join(row['keys'])}" for row in shown.collect()]
+    lines = [
+        f"  - {row['fault']}: {row['n']}, such as {', '.join(map(_shown, row['keys']))}"
+        for row in shown.collect()
+    ]
     if lines:
         raise InputError(f"{where}:\n" + "\n".join(lines) + f"\n  next: {next_step}")
+
+
+def _shown(key: str) -> str:
+    """A key; in quotes where it could be taken for several, as a whole line could.
+
+    >>> _shown("n01440764/x.jpg"), _shown("a,b")
+    ('n01440764/x.jpg', "'a,b'")
+    """
+    return repr(key) if "," in key else key

@@ -170,14 +170,14 @@ def rows_of(warehouse: Warehouse, release: str) -> Mapping[str, DataFrame]:
 
 
 @_of_few_rows
-def row_of(warehouse: Warehouse, release: str) -> dict[str, Any]:
-    """The row of a release; :class:`InputError` names the ones there are."""
+def row_of(warehouse: Warehouse, release: str, *, flag: str = "--release") -> dict[str, Any]:
+    """The row of a release that was given as ``flag``; :class:`InputError` names the ones there are."""
     known = tables.read_or_empty(warehouse, "releases")
     row = known.where(F.col("release") == release).first()
     if row is None:
         names = sorted(one["release"] for one in known.select("release").collect())
         listed = f"there are: {', '.join(names)}" if names else "there is none yet"
-        raise InputError(f"--release {release}: no such release; {listed}")
+        raise InputError(f"{flag} {release}: no such release; {listed}")
     return row.asDict(recursive=True)
 
 

@@ -96,6 +96,8 @@ def run_stage(warehouse: Warehouse, stage: Stage, settings: Any, *, force: bool 
         output.say(f"{stage.name}: up to date")
         return Report(stage.name, "up to date", _recorded_outcome(warehouse, last["run_id"]), last["seconds"])
     output.say(f"{stage.name} …")
+    if changed := _changed(last, settings):
+        output.say(f"  with other settings than last time: {', '.join(changed)}")
     started_at, start = dt.datetime.now(dt.timezone.utc), time.monotonic()
     run_id = uuid.uuid4().hex
     pins = {t: v for t, v in versions.items() if t not in stage.writes}
@@ -189,6 +191,22 @@ def _is_current(
         and last["input_versions"] == dict(versions)
         and _is_untouched(warehouse, last)
     )
+
+
+def _changed(last: Any, settings: Any) -> list[str]:
+    """The settings that differ from those of the last run, as flags: a person may have forgotten to give them again."""
+
+    def shown(value: Any) -> str:
+        return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+    if last is None:
+        return []
+    before, now = json.loads(last["config"]), json.loads(config.as_json(settings))
+    return [
+        f"{config.flag_of(name)} {shown(value)} (was {shown(before[name])})"
+        for name, value in now.items()
+        if name in before and before[name] != value
+    ]
 
 
 def _is_untouched(warehouse: Warehouse, run: Any) -> bool:

@@ -14,11 +14,14 @@ DECISIONS = ("keep", "drop")
 
 
 def wnids(path: str | None) -> list[str]:
-    """One id a line; what follows a ``#`` is a remark."""
+    """One id a line; what follows a ``#`` is a remark. :class:`InputError` where a file names none."""
     if path is None:
         return []
     lines = [line.split("#")[0].strip() for line in _text("--wnids-file", path).splitlines()]
-    return [line for line in lines if line]
+    found = [line for line in lines if line]
+    if not found:
+        raise InputError(f"--wnids-file {path}: names no synset; wanted an id a line, such as n01440764")
+    return found
 
 
 def counts(path: str | None) -> dict[str, int]:

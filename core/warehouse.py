@@ -55,9 +55,8 @@ def open_warehouse(spark: SparkSession, root: str, *, must_exist: bool = False) 
         )
     if "://" not in root:
         if must_exist and not os.path.isdir(root):
-            raise InputError(
-                f"--warehouse {root}: no such folder\n  next: ./submit.sh demo --warehouse {root}"
-            )
+            what = "is a file; wanted a folder" if os.path.exists(root) else "no such folder"
+            raise InputError(f"--warehouse {root}: {what}\n  next: ./submit.sh demo --warehouse {root}")
         if not must_exist:
             _make_writable(Path(root))
     return Warehouse(spark, root)
@@ -65,6 +64,8 @@ def open_warehouse(spark: SparkSession, root: str, *, must_exist: bool = False) 
 
 def _make_writable(root: Path) -> None:
     """Make the folder and try a file in it, now rather than after an hour's work."""
+    if root.exists() and not root.is_dir():
+        raise InputError(f"--warehouse {root}: is a file; wanted a folder\n  next: choose another one")
     probe = root / f".synlake-probe-{os.getpid()}"
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from synlake import output
 from synlake.config import bad_name, option
-from synlake.errors import InputError, UsageError
+from synlake.errors import InputError
 from synlake.jobs import released, scoring
 from synlake.methods.evaluation import paired_table, score_images
 from synlake.methods.share_interval import paired_difference
@@ -45,17 +45,15 @@ COLUMNS = (
 class Config:
     """Settings of compare-models."""
 
-    release: str | None = option(None, "the release both were scored on; needed", check=bad_name)
-    baseline: str | None = option(None, "the model to compare with; needed", check=bad_name)
-    model: str | None = option(None, "the model; needed", check=bad_name)
+    release: str = option(None, "the release both were scored on", check=bad_name, is_needed=True)
+    baseline: str = option(None, "the model to compare with", check=bad_name, is_needed=True)
+    model: str = option(None, "the model", check=bad_name, is_needed=True)
     baseline_release: str | None = option(None, "the baseline's release, if it were another", check=bad_name)
     seed: int = option(7, "of the bootstrap")
 
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Score both models image by image; print ΔR, its 95 % interval and McNemar's p."""
-    if settings.release is None or settings.baseline is None or settings.model is None:
-        raise UsageError("--release, --baseline and --model are needed\n  next: compare-models --help")
     _check_release(settings, settings.release)
     release = released.chosen(warehouse, settings.release)
     guesses_l = scoring.predictions_of(warehouse, settings.release, settings.baseline)

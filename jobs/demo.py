@@ -54,6 +54,8 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     """Prepare images, run every stage with a simulated crowd, show what came of it."""
     if warehouse.is_remote:
         raise UsageError(f"--warehouse {warehouse.root}: demo wants a local folder")
+    if settings.images:
+        config.check_folder("--images", settings.images)
     started = time.monotonic()
     planted = None if settings.images else _draw_pool(warehouse, settings)
     prepared = time.monotonic()
@@ -62,7 +64,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     _show(warehouse, settings, planted, reports, arguments.format)
     output.heading(
         f"{ended - started:.0f} s: {prepared - started:.0f} s for the images,"
-        f" {ended - prepared:.0f} s for the stages (each in the first table)\n"
+        f" {ended - prepared:.0f} s for the stages and the simulated people\n"
         f'next: ./submit.sh sql --warehouse {arguments.warehouse} "SELECT * FROM {settings.release}.images LIMIT 5"',
         arguments.format,
     )

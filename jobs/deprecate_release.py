@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from synlake import output, registry, tables
 from synlake.config import bad_name, moment, option
-from synlake.errors import UsageError
 from synlake.local_rows import local_rows
 from synlake.schemas import TABLES
 from synlake.warehouse import Warehouse
@@ -21,18 +20,17 @@ NEEDS_WAREHOUSE = True
 class Config:
     """Settings of deprecate-release."""
 
-    release: str | None = option(None, "the release; needed", check=bad_name)
-    reason: str | None = option(None, "why; needed")
+    release: str = option(None, "the release", check=bad_name, is_needed=True)
+    reason: str = option(None, "why", is_needed=True)
     use_instead: str | None = option(None, "the release to use", check=bad_name)
     as_of: dt.datetime | None = option(None, "time of the notice, UTC; default: now")
 
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Add to ``release_notices``; print the notice."""
-    if settings.release is None or not settings.reason:
-        raise UsageError("--release NAME and --reason TEXT are needed\n  next: deprecate-release --help")
-    for release in filter(None, (settings.release, settings.use_instead)):
-        registry.row_of(warehouse, release)
+    registry.row_of(warehouse, settings.release)
+    if settings.use_instead:
+        registry.row_of(warehouse, settings.use_instead, flag="--use-instead")
     schema = TABLES["release_notices"].schema
     row = (settings.release, moment(settings.as_of), settings.reason, settings.use_instead)
     tables.append(warehouse, "release_notices", local_rows(warehouse.spark, [row], schema))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def derive(warehouse: Warehouse, settings: Config) -> Outcome:
     """Freeze ``settings.release`` from the rows of ``settings.from_``; splits, labels and groups stay."""
     parent = str(settings.from_)
-    origin_row = released.chosen(warehouse, parent)
+    origin_row = released.chosen(warehouse, parent, flag="--from")
     rows = {
         **registry.rows_of(warehouse, parent),
         "release_images": released.labelled_images(warehouse, origin_row),

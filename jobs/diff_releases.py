@@ -51,8 +51,10 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     """Compare the two; print a row a class, or a row an image."""
     given = [*arguments.releases, *filter(None, (settings.from_release, settings.to_release))]
     if len(given) != 2:
-        raise UsageError("two releases are needed: the older and the newer\n  next: diff-releases OLD NEW")
-    rows = [registry.row_of(warehouse, release) for release in given]
+        raise UsageError(
+            "two releases are needed: the older and the newer\n  next: ./submit.sh diff-releases OLD NEW"
+        )
+    rows = [registry.row_of(warehouse, release, flag="RELEASE") for release in given]
     old, new = (released.labelled_images(warehouse, row) for row in rows)
     n_images = sum(row["n_images"] for row in rows)
     with suited_to_rows(warehouse.spark, n_images), held(diff_images(old, new)) as changes:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from synlake import output, registry, tables
 from synlake.config import bad_name, moment, option
-from synlake.errors import InputError, UsageError
+from synlake.errors import InputError
 from synlake.jobs import released, scoring
 from synlake.local_rows import local_rows
 from synlake.methods.checksum import content_checksum
@@ -43,8 +43,8 @@ COLUMNS = tuple(TABLES["evaluations"].schema.names)[:-3]
 class Config:
     """Settings of evaluate-predictions."""
 
-    release: str | None = option(None, "the release; needed", check=bad_name)
-    model: str | None = option(None, "the model whose predictions were imported; needed", check=bad_name)
+    release: str = option(None, "the release", check=bad_name, is_needed=True)
+    model: str = option(None, "the model whose predictions were imported", check=bad_name, is_needed=True)
     by: str = option("overall", "what to show", choices=("overall", "class", "depth", "siblings"))
     seed: int = option(7, "of the bootstrap")
     as_of: dt.datetime | None = option(None, "time of the evaluation, UTC; default: now")
@@ -52,8 +52,6 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Read predictions and release, score, write both tables of evaluations; print what was asked for."""
-    if settings.release is None or settings.model is None:
-        raise UsageError("--release NAME and --model NAME are needed\n  next: evaluate-predictions --help")
     release = released.chosen(warehouse, settings.release)
     predictions = scoring.predictions_of(warehouse, settings.release, settings.model)
     hierarchy = registry.rows_of(warehouse, settings.release)["release_hierarchy"]

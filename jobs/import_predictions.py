@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from synlake import faults, output, tables
 from synlake.config import bad_name, option
-from synlake.errors import InputError, UsageError
+from synlake.errors import InputError
 from synlake.jobs import released
 from synlake.jobs.guesses import read_classes, read_guesses, with_class_names
 from synlake.local_rows import local_rows
@@ -36,9 +36,9 @@ COLUMNS = ("release", "model", "split", "n_images", "n_guesses")
 class Config:
     """Settings of import-predictions."""
 
-    release: str | None = option(None, "the release that was predicted; needed", check=bad_name)
-    model: str | None = option(None, "name of the model; needed", check=bad_name)
-    input: str | None = option(None, "file of guesses; needed")
+    release: str = option(None, "the release that was predicted", check=bad_name, is_needed=True)
+    model: str = option(None, "name of the model", check=bad_name, is_needed=True)
+    input: str = option(None, "file of guesses", is_needed=True)
     order: str | None = option(
         None, "with .npy: image ids, one a line, in the order of its rows", is_file=True
     )
@@ -57,10 +57,6 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Read the guesses, hold them against the release, write ``predictions``; print how many."""
-    if settings.release is None or settings.model is None or settings.input is None:
-        raise UsageError(
-            "--release NAME, --model NAME and --input FILE are needed\n  next: import-predictions --help"
-        )
     row = released.chosen(warehouse, settings.release)
     images = tables.read(warehouse, "release_images").where(F.col("release") == settings.release)
     labels = released.class_labels(warehouse, row)

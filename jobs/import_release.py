@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from synlake import faults, manifest, output, registry, tables, textfiles, wordnet
 from synlake.config import bad_name, moment, option
-from synlake.errors import InputError, UsageError
+from synlake.errors import InputError
 from synlake.intake import read_json_pairs, read_rows
 from synlake.jobs import freezing
 from synlake.jobs.storing import store_images
@@ -41,8 +41,8 @@ COLUMNS = ("release", "n_images", "n_classes", "content_checksum")
 class Config:
     """Settings of import-release."""
 
-    release: str | None = option(None, "name of the release; needed", check=bad_name)
-    input: str | None = option(None, "the list of images, or a folder of them; needed")
+    release: str = option(None, "name of the release", check=bad_name, is_needed=True)
+    input: str = option(None, "the list of images, or a folder of them", is_needed=True)
     split: str = option("test", "split of images whose split is not given", choices=SPLITS)
     image_column: str = option("image_id", "column with the image")
     label_column: str = option("label", "column with the class: a wnid, or any name")
@@ -55,8 +55,6 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Read the list, refuse it with all its faults or freeze it; print what was frozen."""
-    if settings.release is None or settings.input is None:
-        raise UsageError("--release NAME and --input FILE are needed\n  next: import-release --help")
     if _completed(warehouse, settings):
         _show(warehouse, settings.release, arguments)
         return 0

@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 
 from synlake import plain_files, tables
 from synlake.config import option
-from synlake.errors import InputError, UsageError
+from synlake.errors import InputError
 from synlake.intake import ENCODINGS, Shape, read_lines, read_rows
-from synlake.methods.vote_sources import COLUMNS, SOURCES, from_label_studio, from_mturk, from_rows
+from synlake.methods.vote_sources import COLUMNS, SOURCES, TASK, from_label_studio, from_mturk, from_rows
 from synlake.methods.votes import flag_votes, understood
 from synlake.stage import Control, Outcome, flagged_outcome
 from synlake.udfs.json_elements import read_elements
@@ -40,11 +40,18 @@ def _bad_separator(value: str) -> str | None:
 class Config:
     """Settings of import-votes."""
 
-    input: str | None = option(None, "file of answers: CSV with a header, JSON lines …; needed", is_file=True)
+    input: str = option(
+        None, "file of answers: CSV with a header, JSON lines …", is_file=True, is_needed=True
+    )
     source: str = option("csv", "the tool that wrote it; csv: any, by its columns", choices=SOURCES)
-    item_column: str | None = option(None, "column with what was asked: a task_id, or any name")
-    worker_column: str | None = option(None, "column with who answered")
-    answer_column: str | None = option(None, "column with the answer")
+    item_column: str | None = option(
+        None,
+        "column with what was asked: a task_id, or any name; default: the tool's; of csv item_id or task_id",
+    )
+    worker_column: str | None = option(
+        None, "column with who answered; default: the tool's; of csv worker_id"
+    )
+    answer_column: str | None = option(None, "column with the answer; default: the tool's; of csv answer")
     time_column: str | None = option(None, "column with when, ISO 8601; UTC where it does not say")
     status_column: str | None = option(None, "column that says Rejected, or Skipped, of what does not count")
     answer_map: tuple[str, ...] = option((), "what answers stand for, such as 1=yes,0=no", check=_bad_map)
@@ -56,8 +63,6 @@ class Config:
 
 def main(warehouse: Warehouse, settings: Config) -> Outcome:
     """Read the file, flag its lines, add them to ``votes``, or judge anew those that are there."""
-    if settings.input is None:
-        raise UsageError("--input: a file of answers is needed\n  next: import-votes --help")
     now = replace(warehouse, pins={})
     counted = tables.read_or_empty(now, "votes").where(F.col("reject_reason").isNull())
     tasks = tables.read(warehouse, "tasks") if tables.exists(warehouse, "tasks") else None
@@ -101,6 +106,9 @@ def _given(warehouse: Warehouse, settings: Config, path: str) -> DataFrame:
         }
         if_there = {field: name for field, name in usual.items() if not optional.get(field)}
         optional = {field: name for field, name in optional.items() if name}
+    if settings.source == "csv" and settings.item_column is None:
+        _, names = read_lines(spark, path, shape)
+        item = TASK if TASK in names and item not in names else item
     columns = {"item_id": item, "worker_id": worker, "answer": answer}
     return from_rows(read_rows(spark, path, columns, optional, if_there, shape))
 

@@ -77,7 +77,7 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     if settings.input is None and settings.source not in ENGINES:
         raise UsageError(
             "--input: a folder with images is needed, or archives, or a file of URLs\n"
-            "  next: ingest-images --help"
+            "  next: ./submit.sh ingest-images --help"
         )
     synsets = tables.read(warehouse, "synsets").where(F.col("selection_id") == settings.selection_id)
     ingest = ingest_files if settings.source in KINDS else ingest_urls

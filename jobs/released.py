@@ -14,9 +14,9 @@ from synlake.methods.withholding import with_withheld
 from synlake.warehouse import Warehouse
 
 
-def chosen(warehouse: Warehouse, release: str) -> dict[str, Any]:
+def chosen(warehouse: Warehouse, release: str, *, flag: str = "--release") -> dict[str, Any]:
     """The row of a release that is about to be used; where somebody gave notice not to, that is told."""
-    row = registry.row_of(warehouse, release)
+    row = registry.row_of(warehouse, release, flag=flag)
     for notice in registry.notices(warehouse, release):
         instead = f"; use {notice['use_instead']} instead" if notice["use_instead"] else ""
         since = notice["noticed_at"].astimezone(dt.timezone.utc).date()  # Spark gives this machine's time

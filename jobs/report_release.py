@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from synlake import faults, output, region_files, registry, tables
 from synlake.config import bad_name, option
-from synlake.errors import EnvironmentFault, InputError, UsageError
+from synlake.errors import EnvironmentFault, InputError
 from synlake.intake import read_rows
 from synlake.jobs import PIPELINE, report_history, report_pictures
 from synlake.jobs.past import Seen, as_recorded
@@ -44,8 +44,8 @@ _BOX = ("x_min", "y_min", "x_max", "y_max")
 class Config:
     """Settings of report-release."""
 
-    release: str | None = option(None, "the release; needed", check=bad_name)
-    output: str | None = option(None, "the HTML file to write; needed")
+    release: str = option(None, "the release", check=bad_name, is_needed=True)
+    output: str = option(None, "the HTML file to write", is_needed=True)
     picture_bytes: int = option(2_500_000, "of all sample images in the page, bytes", minimum=0)
     max_share: float = option(0.5, "a region with more of the images is flagged", minimum=0, maximum=1)
     regions: str | None = option(None, "CSV of country, region and target_share", is_file=True)
@@ -61,8 +61,6 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Read what is known of the release, write the page; print how large it is."""
-    if settings.release is None or settings.output is None:
-        raise UsageError("--release NAME and --output FILE are needed\n  next: report-release --help")
     row = registry.row_of(warehouse, settings.release)
     regions = region_files.regions(settings.regions)
     path = os.path.abspath(os.path.expanduser(settings.output))

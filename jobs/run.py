@@ -7,7 +7,7 @@ Any setting of a stage is --STAGE.SETTING, such as --deduplicate-images.tau 6.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from synlake import cli, config, output, stage, tables
 from synlake.config import bad_name, option
 from synlake.jobs import PIPELINE
 from synlake.stage import Outcome, Report, Stage
+from synlake.udfs.engines import ENGINES
 from synlake.warehouse import Warehouse
 
 EXAMPLE = "run --images ~/pictures --votes answers.csv --release v1.0.0"
@@ -42,11 +43,38 @@ class Config:
 def add_arguments(sub: argparse.ArgumentParser) -> None:
     """A flag for every setting of every stage."""
     for one in PIPELINE:
-        cli.add_fields(sub, one.module.Config, prefix=f"{one.name}.")
+        same = {field: f"--{short}" for short, (stage_name, field) in SHORT.items() if stage_name == one.name}
+        cli.add_fields(sub, one.module.Config, prefix=f"{one.name}.", same=same)
+
+
+def run_without_spark(settings: Config, arguments: argparse.Namespace) -> int | None:
+    """Have a mistake in the last stage's settings told before anything starts; None: the rest is for Spark."""
+    _configs(settings, arguments)
+    return None
 
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Run the stages; print the summary table."""
+    chosen = _configs(settings, arguments)
+    has_name = settings.release is not None or "freeze-release.release" in arguments
+    reports = []
+    for one in PIPELINE:
+        lacking = _lacking(one, chosen[one.name], has_name=has_name)
+        if lacking:
+            what, flag = lacking
+            output.say(f"{one.name}: {what}")
+            output.say(f"  next: {shlex.join(['./submit.sh', *arguments.argv])} {flag}")
+            if not all(tables.exists(warehouse, table) for table in one.writes):
+                reports.append(Report(one.name, "waiting", Outcome(0, 0), 0.0))
+                break
+            continue
+        reports.append(stage.run_stage(warehouse, one, chosen[one.name], force=arguments.force))
+    output.emit(stage.SUMMARY_COLUMNS, stage.summary_rows(reports), arguments.format)
+    return 0
+
+
+def _configs(settings: Config, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The configuration of every stage, by its name."""
     values = config.read_yaml(arguments.config)
     if settings.seed is not None:
         values = {**values, "seed": settings.seed}
@@ -55,48 +83,24 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         value = getattr(settings, short)
         if value is not None:
             flags[name].setdefault(field, value)
-    reports = run_pipeline(warehouse, values, flags, force=arguments.force)
-    output.emit(stage.SUMMARY_COLUMNS, stage.summary_rows(reports), arguments.format)
-    return 0
-
-
-def run_pipeline(
-    warehouse: Warehouse,
-    values: Mapping[str, Any],
-    flags: Mapping[str, Mapping[str, str]],
-    *,
-    force: bool = False,
-) -> list[Report]:
-    """The reports of the stages that ran or were up to date, until one has to wait for people.
-
-    Every configuration is built first, so that a mistake in the last stage's does not cost the first's time.
-    """
     chosen = {
-        one.name: config.build(one.module.Config, one.name, values, flags[one.name]) for one in PIPELINE
-    }
-    reports = []
-    for one in PIPELINE:
-        waits_for = _waits_for(warehouse, one, chosen[one.name], has_release="release" in flags[one.name])
-        if waits_for:
-            output.say(f"{one.name}: {waits_for}")
-            if not all(tables.exists(warehouse, table) for table in one.writes):
-                reports.append(Report(one.name, "waiting", Outcome(0, 0), 0.0))
-                break
-            continue
-        reports.append(stage.run_stage(warehouse, one, chosen[one.name], force=force))
-    return reports
-
-
-def _waits_for(warehouse: Warehouse, one: Stage, settings: Any, *, has_release: bool) -> str | None:
-    """What a stage lacks that only a person can give; None where it can run."""
-    again = f"./submit.sh run --warehouse {warehouse.root}"
-    if one.name == "ingest-images" and settings.input is None:
-        return f"no folder given; next: {again} --images DIR"
-    if one.name == "import-votes" and settings.input is None:
-        return (
-            f"no answers given; have the tasks in {warehouse.root}/exports answered;"
-            f" next: {again} --votes FILE"
+        one.name: config.build(
+            one.module.Config, one.name, values, flags[one.name], path=arguments.config, prefix=f"{one.name}."
         )
-    if one.name == "freeze-release" and not has_release:
-        return f"no name given; next: {again} --release NAME"
+        for one in PIPELINE
+    }
+    ingest = chosen["ingest-images"]
+    if ingest.source == "folder" and ingest.input is not None:
+        config.check_folder("--images", ingest.input)
+    return chosen
+
+
+def _lacking(one: Stage, settings: Any, *, has_name: bool) -> tuple[str, str] | None:
+    """What a stage waits for that only a person can give, and the flag to give it with; None where it can run."""
+    if one.name == "ingest-images" and settings.input is None and settings.source not in ENGINES:
+        return "no folder given", "--images DIR"
+    if one.name == "import-votes" and settings.input is None:
+        return "no answers given; have the tasks in the warehouse's exports/ answered", "--votes FILE"
+    if one.name == "freeze-release" and not has_name:
+        return "no name given", "--release NAME"
     return None

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from synlake import output, tables
 from synlake.config import option
-from synlake.errors import InputError, UsageError
+from synlake.errors import InputError
 from synlake.intake import read_rows
 from synlake.methods.accuracy import score_labels
 from synlake.warehouse import Warehouse
@@ -23,8 +23,8 @@ NEEDS_WAREHOUSE = True
 class Config:
     """Settings of score-labels."""
 
-    truth: str | None = option(
-        None, "CSV (with a header) or JSON lines of right answers; needed", is_file=True
+    truth: str = option(
+        None, "CSV (with a header) or JSON lines of right answers", is_file=True, is_needed=True
     )
     item_column: str = option("item_id", "column with the item")
     label_column: str = option("label", "column with its right answer")
@@ -32,8 +32,6 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Print one row: how many items have a right answer and a label, and how many labels are right."""
-    if settings.truth is None:
-        raise UsageError("--truth: a file of right answers is needed\n  next: score-labels --help")
     truth = read_truth(warehouse, settings.truth, settings.item_column, settings.label_column)
     score = score_labels(tables.read(warehouse, "labels"), truth)
     records = [row.asDict() for row in score.collect()]  # one row

@@ -64,6 +64,13 @@ class Config:
     selection_id: str = option("default", "name of this selection", check=bad_name)
     seed: int = option(7, "decides ties, lots and the audit sample")
 
+    def __post_init__(self) -> None:
+        """Refuse depths between which no synset is."""
+        if self.min_depth > self.max_depth:
+            raise UsageError(
+                f"--min-depth: wanted at most --max-depth ({self.max_depth}), got {self.min_depth}"
+            )
+
 
 def main(warehouse: Warehouse, settings: Config) -> Outcome:
     """Read the taxonomy, choose, write ``synsets``."""
@@ -85,7 +92,8 @@ def considered(nouns: list[Noun], settings: Config, *, forced: Collection[str] =
     """What the rules need to know of every noun. Unknown ids in the settings are the user's mistake."""
     known = {noun.synset_id for noun in nouns}
     _check_known("--roots", settings.roots, known)
-    _check_known("--wnids", forced, known)
+    _check_known("--wnids", settings.wnids, known)
+    _check_known(f"--wnids-file {settings.wnids_file}", {*forced} - {*settings.wnids}, known)
     excluded = synset_files.excluded(settings.excluded_file)
     if settings.excluded_file:
         _check_known("--excluded-file", excluded, known)

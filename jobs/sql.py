@@ -21,7 +21,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from synlake import output, views
-from synlake.config import option
+from synlake.config import likely, option
 from synlake.errors import InputError, SynlakeError, UsageError
 from synlake.sql_text import literal
 from synlake.warehouse import Warehouse
@@ -42,7 +42,9 @@ class Config:
     file: str | None = option(
         None, "a file of statements ended by semicolons, the name of a ready-made query, or - for stdin"
     )
-    var: tuple[str, ...] = option((), "name=value pairs; :name in a statement stands for the value")
+    var: tuple[str, ...] = option(
+        (), "name=value; :name in a statement stands for the value; may be given again"
+    )
     engine: str = option(
         "spark", "duckdb answers on a local warehouse without a JVM", choices=("spark", "duckdb")
     )
@@ -193,13 +195,23 @@ def _variables(pairs: tuple[str, ...]) -> dict[str, str]:
 def _read(path: str) -> str:
     if path == "-":
         return _stdin().read()
-    ready_made = files("synlake.queries") / f"{path}.sql"
+    ready_made = {
+        query.name.removesuffix(".sql"): query
+        for query in files("synlake.queries").iterdir()
+        if query.name.endswith(".sql")
+    }
     try:
-        if not Path(path).exists() and ready_made.is_file():
-            return ready_made.read_text(encoding="utf-8")
+        if not Path(path).exists() and path in ready_made:
+            return ready_made[path].read_text(encoding="utf-8")
         return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        known = f"ready-made queries are {', '.join(sorted(ready_made))}"
+        raise InputError(
+            f"--file {path}: no such file or query{likely(path, ready_made)}\n  {known}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--file {path}: cannot be read ({error})") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InputError(f"--file {path}: cannot be read: {why}") from None
 
 
 def _stdin() -> TextIO:

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from synlake import output, tables, taxonomy
 from synlake.config import option
-from synlake.errors import InputError, UsageError
+from synlake.errors import InputError
 from synlake.methods.taxonomies import Entry, difference
 from synlake.warehouse import Warehouse
 
@@ -26,8 +26,8 @@ COLUMNS = ("change", "synset_id", "before", "after")
 class Config:
     """Settings of taxonomy-diff."""
 
-    before: str | None = option(None, "wordnet, release:NAME or a file; needed")
-    after: str | None = option(None, "the same; needed")
+    before: str = option(None, "wordnet, release:NAME or a file", is_needed=True)
+    after: str = option(None, "the same", is_needed=True)
     taxonomy_mode: str = option(
         "extend", "files are added to WordNet, or stand alone", choices=taxonomy.MODES
     )
@@ -35,8 +35,6 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Read both taxonomies and print their differences."""
-    if settings.before is None or settings.after is None:
-        raise UsageError("--before and --after: two taxonomies are needed\n  next: taxonomy-diff --help")
     before = _entries(warehouse, settings.before, settings.taxonomy_mode)
     after = _entries(warehouse, settings.after, settings.taxonomy_mode)
     output.emit(COLUMNS, difference(before, after), arguments.format)
@@ -48,7 +46,10 @@ def _entries(warehouse: Warehouse, given: str, mode: str) -> Mapping[str, Entry]
         name = given.removeprefix("release:")
         rows = tables.read(warehouse, "release_synsets").where(F.col("release") == name).collect()
         if not rows:
-            raise InputError(f"{given}: no such release in {warehouse.root}")
+            raise InputError(
+                f"{given}: no such release in {warehouse.root}\n"
+                '  next: ./submit.sh sql "SELECT release FROM releases" lists them'
+            )
         return {r["synset_id"]: Entry(tuple(r["lemmas"]), r["gloss"], tuple(r["parent_ids"])) for r in rows}
     nouns = taxonomy.load(None if given == "wordnet" else given, mode)
     return {noun.synset_id: Entry(noun.lemmas, noun.gloss, noun.parent_ids) for noun in nouns}

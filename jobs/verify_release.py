@@ -21,7 +21,6 @@ from pyspark.sql import functions as F
 
 from synlake import manifest, output, registry, tables, textfiles
 from synlake.config import bad_name, option
-from synlake.errors import UsageError
 from synlake.methods.checksum import combine, content_checksum, row_hashes
 from synlake.methods.verification import byte_faults, row_faults, split_faults
 from synlake.schemas import TABLES
@@ -45,14 +44,12 @@ Finding = tuple[str, bool, str]
 class Config:
     """Settings of verify-release."""
 
-    release: str | None = option(None, "the release; needed", check=bad_name)
+    release: str = option(None, "the release", check=bad_name, is_needed=True)
     deep: bool = option(False, "also read, hash and decode the bytes of its images")
 
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Run every check, whatever the others found; print a row a check."""
-    if settings.release is None:
-        raise UsageError("--release NAME is needed\n  next: verify-release --help")
     findings = list(check(warehouse, settings.release, deep=settings.deep))
     output.emit(COLUMNS, findings, arguments.format)
     n_bad = sum(not is_ok for _, is_ok, _ in findings)

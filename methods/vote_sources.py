@@ -23,6 +23,8 @@ COLUMNS = {
     "label-studio": ("task_id", "completed_by", "answer"),
     "toloka": ("INPUT:task_id", "ASSIGNMENT:worker_id", "OUTPUT:answer"),
 }
+#: Or so in a CSV, as in the one that ``plan-annotation`` writes.
+TASK = "task_id"
 _REFUSED = ("rejected", "skipped", "expired", "active")
 #: ``Wed Jan 08 08:00:00 PST 2020``, of MTurk's batch results, without the day of the week.
 _MTURK_TIME = "MMM dd HH:mm:ss z yyyy"

@@ -105,7 +105,8 @@ def find_files(spark: SparkSession, folder: str, prefix: str | None = None) -> D
     """
     root = os.fsencode(os.path.abspath(os.path.expanduser(folder)))
     if not os.path.isdir(root):
-        raise InputError(f"{folder}: no such folder\n  next: give a folder with images")
+        what = "is a file; wanted a folder" if os.path.exists(root) else "no such folder"
+        raise InputError(f"{folder}: {what}\n  next: give a folder with images")
     name = prefix or os.path.basename(root).decode("utf-8", errors="backslashreplace")
     units_df = dealt_rows(spark, ((unit,) for unit in units(root)), "unit binary")
     return list_files(units_df, root=root, prefix=name)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from synlake import config
+from synlake import cli, config
 from synlake.config import option
 from synlake.errors import InputError, UsageError
+from synlake.jobs import sql
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def test_a_wrong_value_is_named_with_what_was_wanted(name, given, said):
 
 
 def test_a_missing_file_is_the_input_that_is_wrong():
-    with pytest.raises(InputError, match="--file: no such file: nowhere.csv"):
+    with pytest.raises(InputError, match="--file nowhere.csv: no such file"):
         built(file="nowhere.csv")
 
 
@@ -102,3 +103,9 @@ def test_names(name):
 @pytest.mark.parametrize("name", ["", "a b", "../x", "a/b", "v1'; DROP", "ä", "-x", "x" * 65, "a..b"])
 def test_what_is_no_name(name):
     assert "wanted a name" in config.bad_name(name)
+
+
+def test_a_list_may_be_given_in_pieces():
+    parser = cli.parser("./submit.sh", "", {"sql": sql}, current=[])
+    arguments = cli.parse(parser, ["sql", "--var", "a=1", "--var", "b=2,c=3"])
+    assert cli.settings_of(arguments, sql, ["sql"]).var == ("a=1", "b=2", "c=3")

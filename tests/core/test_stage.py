@@ -37,3 +37,10 @@ def test_a_stage_that_reads_much_or_reads_files_is_spread(spark, warehouse, seen
     monkeypatch.setattr(suiting, "FEW_BYTES", 100)
     run_stage(warehouse, STAGES["plan-queries"], plan_queries.Config())
     assert seen == [spark.conf.get(PARTITIONS)] * 2
+
+
+def test_settings_that_changed_since_the_last_run_are_told(warehouse, seen, capsys):
+    run_stage(warehouse, STAGES["plan-queries"], plan_queries.Config())
+    assert "other settings" not in capsys.readouterr().err
+    run_stage(warehouse, STAGES["plan-queries"], plan_queries.Config(languages=("en", "es")))
+    assert "with other settings than last time: --languages en,es (was )" in capsys.readouterr().err

@@ -38,8 +38,14 @@ def said(capsys, *argv):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["freeze"], "invalid choice: 'freeze'"),
-        (["deduplicate-images", "--tua", "3"], "unrecognized arguments: --tua 3"),
+        (["freeze"], "no command 'freeze'"),
+        (["selct-synsets"], "did you mean 'select-synsets'?"),
+        (["deduplicate-images", "--tua", "3"], "unrecognized arguments: --tua 3; did you mean '--tau'?"),
+        (["deduplicate-images", "--tua", "3"], "next: ./submit.sh deduplicate-images --help"),
+        (["select-synsets", "--min-depth", "9", "--max-depth", "3"], "--min-depth: wanted at most"),
+        (["export-release", "--release", "v1"], "export-release needs --output"),
+        (["import-votes"], "import-votes needs --input"),
+        (["run", "--deduplicate-images.tau", "0"], "--deduplicate-images.tau: wanted 1 to 64, got 0"),
         (["deduplicate-images", "--tau", "0"], "--tau: wanted 1 to 64, got 0"),
         (["deduplicate-images", "--tau", "65"], "--tau: wanted 1 to 64, got 65"),
         (
@@ -69,7 +75,21 @@ def test_an_unknown_config_key_names_file_key_and_the_nearest(capsys, tmp_path):
     path.write_text("deduplicate-images:\n  tua: 3\n")
     code, text = said(capsys, "deduplicate-images", "--config", str(path))
     assert code == 2
-    assert "unknown key 'tua'; did you mean 'tau'?" in text
+    assert f"--config {path}: deduplicate-images: unknown key 'tua'; did you mean 'tau'?" in text
+
+
+def test_broken_yaml_is_told_by_line_and_column(capsys, tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("seed: 7\nselect-synsets: [1\n")
+    code, text = said(capsys, "select-synsets", "--config", str(path))
+    assert code == 2
+    assert f"--config {path}: line 3, column 1: is not YAML" in text
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(capsys, tmp_path):
+    code, text = said(capsys, "select-synsets", "--wnids-file", str(tmp_path))
+    assert code == 3
+    assert f"--wnids-file {tmp_path}: is a folder; wanted a file" in text
 
 
 @pytest.mark.parametrize("flag", ["--votes", "--decisions", "--config"])
@@ -101,6 +121,19 @@ def test_a_full_disk_is_said_in_words(capsys, text):
     assert "the disk is full" in read
     assert "run the same command again" in read
     assert "\tat" not in read
+
+
+def test_an_interruption_is_told_also_where_the_jvm_is_gone_before_it_is_over(capsys):
+    def interrupted(_):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise ConnectionError("Answer from Java side is empty")
+
+    assert cli.run(interrupted, []) == 130
+    read = capsys.readouterr().err
+    assert "interrupted; run the same command again" in read
+    assert "Traceback" not in read
 
 
 def test_our_own_faults_keep_their_traceback(capsys):
@@ -207,6 +240,13 @@ def test_every_file_of_a_bad_folder_becomes_a_row(selected, tmp_path):
 def test_unknown_wnids_are_listed(warehouse, tmp_path):
     with pytest.raises(InputError, match="n99999998, n99999999"):
         select_synsets.main(warehouse, select_synsets.Config(wnids=("n01440764", "n99999999", "n99999998")))
+    listed = tmp_path / "ids.txt"
+    listed.write_text("n01440764\ntench\n")
+    with pytest.raises(InputError, match=f"--wnids-file {listed}: not noun synsets of the taxonomy: tench"):
+        select_synsets.main(warehouse, select_synsets.Config(wnids_file=str(listed)))
+    listed.write_text("# none yet\n")
+    with pytest.raises(InputError, match=f"--wnids-file {listed}: names no synset"):
+        select_synsets.main(warehouse, select_synsets.Config(wnids_file=str(listed)))
     counts = tmp_path / "counts.csv"
     counts.write_text("synset_id,n_images\nn01440764,many\n")
     with pytest.raises(InputError, match="line 2: n_images: wanted a whole number, got 'many'"):

@@ -218,6 +218,13 @@ def test_assignments_of_toloka(asked, tmp_path):
     assert gold.split() == ["item_id,expected_answer", "t2,no"]
 
 
+def test_the_columns_of_the_exported_tasks_need_not_be_named(warehouse, tmp_path):
+    path = tmp_path / "answers.csv"
+    path.write_text("task_id,worker_id,answer\nt1,ann,yes\nt2,ann,no\n")
+    _, found, _ = bring(warehouse, path)
+    assert found == {("t1", "ann", "yes", None), ("t2", "ann", "no", None)}
+
+
 def test_any_csv_by_its_columns(warehouse, tmp_path):
     path = tmp_path / "answers.csv"
     path.write_bytes(
