@@ -117,6 +117,8 @@ def _help(field: dataclasses.Field[Any], same_as: str | None) -> str:
 
 def _placeholder(field: dataclasses.Field[Any], kinds: tuple[Any, ...]) -> str:
     """What help puts for a value."""
+    if given := field.metadata.get("placeholder"):
+        return str(given)
     if choices := field.metadata.get("choices"):
         return "|".join(choices)
     if field.metadata.get("is_file"):

@@ -40,12 +40,14 @@ def option(
     check: Callable[[Any], str | None] | None = None,
     is_file: bool = False,
     is_needed: bool = False,
+    placeholder: str | None = None,
 ) -> Any:
     """A field of a command's configuration.
 
     ``check`` returns what is wrong with a value, or None. ``is_file`` marks an input file: whether the
     stage is up to date then depends on the file's bytes. ``is_needed`` marks what a command that is called has to be
-    given (:func:`check_needed`): None is its default, and no value.
+    given (:func:`check_needed`): None is its default, and no value. ``placeholder`` stands for a value in help, where
+    neither its type nor the last word of its name says enough.
     """
     metadata = {
         "help": help,
@@ -55,6 +57,7 @@ def option(
         "check": check,
         "is_file": is_file,
         "is_needed": is_needed,
+        "placeholder": placeholder,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -31,7 +31,9 @@ _STEPS = 100
 class Config:
     """Settings of class-sizes."""
 
-    plot: str | None = option(None, "where to write the sizes from largest to smallest, SVG")
+    plot: str | None = option(
+        None, "where to write the sizes from largest to smallest, SVG", placeholder="FILE"
+    )
 
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:

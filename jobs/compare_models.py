@@ -46,7 +46,9 @@ class Config:
     """Settings of compare-models."""
 
     release: str = option(None, "the release both were scored on", check=bad_name, is_needed=True)
-    baseline: str = option(None, "the model to compare with", check=bad_name, is_needed=True)
+    baseline: str = option(
+        None, "the model to compare with", check=bad_name, is_needed=True, placeholder="MODEL"
+    )
     model: str = option(None, "the model", check=bad_name, is_needed=True)
     baseline_release: str | None = option(None, "the baseline's release, if it were another", check=bad_name)
     seed: int = option(7, "of the bootstrap")

@@ -64,7 +64,7 @@ class Config:
     beta: float = option(1.0, "weight of C_hier", minimum=0)
     gamma: float = option(1.0, "weight of Q_label", minimum=0)
     cost_weight: float = option(1.0, "lambda, the weight of C_cost", minimum=0)
-    plot: str | None = option(None, "where to write a bar chart, SVG")
+    plot: str | None = option(None, "where to write a bar chart, SVG", placeholder="FILE")
     taxonomy_file: str | None = option(None, "CSV or JSON of synset_id,parent_ids,lemmas,gloss", is_file=True)
     taxonomy_mode: str = option("extend", "add it to WordNet, or put it in its place", choices=taxonomy.MODES)
 

@@ -50,10 +50,15 @@ class Config:
     tau: int = option(8, "images less than tau bits apart are duplicates", minimum=1, maximum=64)
     scope: str = option("synset", "compare within each synset, or all images", choices=SCOPES)
     against: str | None = option(
-        None, "release, or folder of a Delta table with image_id and phash, that no kept image may be near to"
+        None,
+        "release, or folder of a Delta table with image_id and phash, that no kept image may be near to",
+        placeholder="RELEASE|DIR",
     )
     prefer: str | None = option(
-        None, "release whose images rank before those of all others, which come next", check=bad_name
+        None,
+        "release whose images rank before those of all others, which come next",
+        check=bad_name,
+        placeholder="RELEASE",
     )
     floor: int = option(0, "a synset below it gets its least-duplicate images back", minimum=0)
     quota: int = option(0, "most images a synset keeps; 0: no limit", minimum=0)

@@ -42,7 +42,9 @@ SHOWN_ROWS = 12
 class Config:
     """Settings of demo."""
 
-    images: str | None = option(None, "folder of real images instead of the synthetic pool")
+    images: str | None = option(
+        None, "folder of real images instead of the synthetic pool", placeholder="DIR"
+    )
     n_images: int = option(1000, "images in the synthetic pool, copies included", minimum=100)
     n_workers: int = option(20, "simulated workers, one in seven a spammer; at least n_votes", minimum=3)
     n_votes: int = option(5, "answers by different workers to each task", minimum=1)

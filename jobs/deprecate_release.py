@@ -22,7 +22,7 @@ class Config:
 
     release: str = option(None, "the release", check=bad_name, is_needed=True)
     reason: str = option(None, "why", is_needed=True)
-    use_instead: str | None = option(None, "the release to use", check=bad_name)
+    use_instead: str | None = option(None, "the release to use", check=bad_name, placeholder="RELEASE")
     as_of: dt.datetime | None = option(None, "time of the notice, UTC; default: now")
 
 

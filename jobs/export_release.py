@@ -44,7 +44,7 @@ class Config:
     """Settings of export-release."""
 
     release: str = option(None, "the release", check=bad_name, is_needed=True)
-    output: str = option(None, "local folder to write to", is_needed=True)
+    output: str = option(None, "local folder to write to", is_needed=True, placeholder="DIR")
     layout: str = option("imagefolder", "what to write", choices=LAYOUTS)
     split: tuple[str, ...] = option((), f"splits to export, of {', '.join(SPLITS)}; default: all")
     resize: int = option(0, "shorter side, pixels; 0: bytes as they are", minimum=0)

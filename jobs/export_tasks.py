@@ -44,7 +44,9 @@ class Config:
     n_votes: int | None = option(None, "votes a task is to have in all; default: as planned", minimum=1)
     escalated: bool = option(False, "only the tasks whose label is escalated; wants --n-votes")
     budget: float | None = option(None, "refuse a round that costs more", minimum=0.0)
-    export: str | None = option(None, "file for the crowd; default: exports/tasks.* in the warehouse")
+    export: str | None = option(
+        None, "file for the crowd; default: exports/tasks.* in the warehouse", placeholder="FILE"
+    )
     export_format: str | None = option(
         None, "for which tool; default: as planned", choices=task_export.FORMATS
     )

@@ -52,7 +52,9 @@ class Config:
         minimum=0,
         maximum=16,
     )
-    from_: str | None = option(None, "derive it from this release instead of the pool", check=bad_name)
+    from_: str | None = option(
+        None, "derive it from this release instead of the pool", check=bad_name, placeholder="RELEASE"
+    )
     only: tuple[str, ...] = option((), "with --from: the classes to take")
     withdraw: str | None = option(
         None, "with --from: file of image ids to leave out, one a line", is_file=True

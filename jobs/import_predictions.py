@@ -38,7 +38,7 @@ class Config:
 
     release: str = option(None, "the release that was predicted", check=bad_name, is_needed=True)
     model: str = option(None, "name of the model", check=bad_name, is_needed=True)
-    input: str = option(None, "file of guesses", is_needed=True)
+    input: str = option(None, "file of guesses", is_needed=True, placeholder="FILE")
     order: str | None = option(
         None, "with .npy: image ids, one a line, in the order of its rows", is_file=True
     )

@@ -42,7 +42,9 @@ class Config:
     """Settings of import-release."""
 
     release: str = option(None, "name of the release", check=bad_name, is_needed=True)
-    input: str = option(None, "the list of images, or a folder of them", is_needed=True)
+    input: str = option(
+        None, "the list of images, or a folder of them", is_needed=True, placeholder="FILE|DIR"
+    )
     split: str = option("test", "split of images whose split is not given", choices=SPLITS)
     image_column: str = option("image_id", "column with the image")
     label_column: str = option("label", "column with the class: a wnid, or any name")

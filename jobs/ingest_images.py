@@ -33,7 +33,9 @@ class Config:
     """Settings of ingest-images."""
 
     source: str = option("folder", "what --input is", choices=SOURCES)
-    input: str | None = option(None, "folder with the images, archives, or file of URLs; needed")
+    input: str | None = option(
+        None, "folder with the images, archives, or file of URLs; needed", placeholder="DIR|FILE"
+    )
     name: str | None = option(None, "begins every source_ref; default: the folder's own name", check=bad_name)
     max_bytes: int = option(64 << 20, "larger files are rejected, bytes", minimum=1, maximum=(1 << 31) - 1)
     url_column: str | None = option(None, "column of a list that has the URL; default: url")

@@ -66,11 +66,15 @@ class Config:
     price: float = option(0.01, "of one vote, in any currency", minimum=0.0)
     fee: float = option(0.2, "share that the platform adds to the price", minimum=0.0)
     budget: float | None = option(None, "refuse a first round that costs more", minimum=0.0)
-    export: str | None = option(None, "file for the crowd; default: exports/tasks.* in the warehouse")
+    export: str | None = option(
+        None, "file for the crowd; default: exports/tasks.* in the warehouse", placeholder="FILE"
+    )
     export_format: str = option("csv", "for which tool", choices=task_export.FORMATS)
     image_url_prefix: str = option("", "address of an image up to its image_id")
     image_url_suffix: str = option("", "what follows the image_id, such as .jpg")
-    images_to: str | None = option(None, "folder to write the images to, named so, for a web server")
+    images_to: str | None = option(
+        None, "folder to write the images to, named so, for a web server", placeholder="DIR"
+    )
     seed: int = option(7, "decides which controls are used, the sample, and the order of tasks")
     selection_id: str = option("default", "the selection that tasks are for", check=bad_name)
     as_of: dt.datetime | None = option(None, "when the tasks were planned (UTC); default: now")

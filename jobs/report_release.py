@@ -45,7 +45,7 @@ class Config:
     """Settings of report-release."""
 
     release: str = option(None, "the release", check=bad_name, is_needed=True)
-    output: str = option(None, "the HTML file to write", is_needed=True)
+    output: str = option(None, "the HTML file to write", is_needed=True, placeholder="FILE")
     picture_bytes: int = option(2_500_000, "of all sample images in the page, bytes", minimum=0)
     max_share: float = option(0.5, "a region with more of the images is flagged", minimum=0, maximum=1)
     regions: str | None = option(None, "CSV of country, region and target_share", is_file=True)

@@ -35,9 +35,13 @@ class Config:
     max_votes: int = option(
         0, "escalated items with fewer votes are asked again first; 0: experts decide at once", minimum=0
     )
-    export: str | None = option(None, "CSV sheet for reviewers; default: exports/review.csv in the warehouse")
+    export: str | None = option(
+        None, "CSV sheet for reviewers; default: exports/review.csv in the warehouse", placeholder="FILE"
+    )
     export_more: str | None = option(
-        None, "CSV of items to ask again; default: exports/more_votes.csv in the warehouse"
+        None,
+        "CSV of items to ask again; default: exports/more_votes.csv in the warehouse",
+        placeholder="FILE",
     )
     seed: int = option(7, "decides what is drawn")
     as_of: dt.datetime | None = option(None, "when (UTC) decisions without a time were made; default: now")

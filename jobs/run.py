@@ -33,7 +33,7 @@ SHORT = {
 class Config:
     """Settings of run."""
 
-    images: str | None = option(None, "folder of images to ingest")
+    images: str | None = option(None, "folder of images to ingest", placeholder="DIR")
     votes: str | None = option(None, "file of answers to import", is_file=True)
     decisions: str | None = option(None, "file of experts' decisions to import", is_file=True)
     release: str | None = option(None, "name to freeze under; without one nothing is frozen", check=bad_name)

@@ -26,8 +26,8 @@ COLUMNS = ("change", "synset_id", "before", "after")
 class Config:
     """Settings of taxonomy-diff."""
 
-    before: str = option(None, "wordnet, release:NAME or a file", is_needed=True)
-    after: str = option(None, "the same", is_needed=True)
+    before: str = option(None, "wordnet, release:NAME or a file", is_needed=True, placeholder="TAXONOMY")
+    after: str = option(None, "the same", is_needed=True, placeholder="TAXONOMY")
     taxonomy_mode: str = option(
         "extend", "files are added to WordNet, or stand alone", choices=taxonomy.MODES
     )
