@@ -54,9 +54,12 @@ def open_warehouse(spark: SparkSession, root: str, *, must_exist: bool = False) 
             f"--warehouse {root}: Spark takes * ? [ ] {{ }} in a path for a pattern\n  next: choose another folder"
         )
     if "://" not in root:
+        if os.path.exists(root) and not os.path.isdir(root):
+            raise InputError(f"--warehouse {root}: is a file; wanted a folder\n  next: choose another one")
         if must_exist and not os.path.isdir(root):
-            what = "is a file; wanted a folder" if os.path.exists(root) else "no such folder"
-            raise InputError(f"--warehouse {root}: {what}\n  next: ./submit.sh demo --warehouse {root}")
+            raise InputError(
+                f"--warehouse {root}: no such folder\n  next: ./submit.sh demo --warehouse {root}"
+            )
         if not must_exist:
             _make_writable(Path(root))
     return Warehouse(spark, root)
@@ -64,8 +67,6 @@ def open_warehouse(spark: SparkSession, root: str, *, must_exist: bool = False) 
 
 def _make_writable(root: Path) -> None:
     """Make the folder and try a file in it, now rather than after an hour's work."""
-    if root.exists() and not root.is_dir():
-        raise InputError(f"--warehouse {root}: is a file; wanted a folder\n  next: choose another one")
     probe = root / f".synlake-probe-{os.getpid()}"
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -258,6 +258,15 @@ def test_a_strangers_delta_table_is_not_taken_for_ours(spark, warehouse):
         tables.read(warehouse, "pool")
 
 
+@pytest.mark.parametrize("must_exist", [True, False])
+def test_a_file_is_no_warehouse(tmp_path, must_exist):
+    place = tmp_path / "notes.txt"
+    place.write_text("mine")
+    with pytest.raises(InputError, match="is a file; wanted a folder"):
+        open_warehouse(None, str(place), must_exist=must_exist)
+    assert place.read_text() == "mine"
+
+
 def test_a_warehouse_below_a_file_cannot_be_made(spark, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(EnvironmentFault, match="cannot be written"):

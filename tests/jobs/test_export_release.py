@@ -16,6 +16,7 @@ from synlake import table_files
 from synlake.errors import InputError
 from synlake.jobs import export_release, exporting, import_release
 from synlake.udfs.export_images import prepared, resized
+from synlake.udfs.place_tar import finish_shards
 from synlake.warehouse import open_warehouse
 
 AS_CSV = argparse.Namespace(format="csv")
@@ -97,6 +98,19 @@ def test_shards_hold_the_same_images_and_the_same_bytes_each_time(frozen, tmp_pa
 
 
 @pytest.mark.slow
+def test_each_shard_is_hashed_by_a_task_of_its_own(frozen, tmp_path, monkeypatch):
+    found = []
+
+    def counted(shards, **places):
+        found.append((shards.count(), shards.rdd.getNumPartitions()))
+        return finish_shards(shards, **places)
+
+    monkeypatch.setattr(exporting, "finish_shards", counted)
+    export(frozen, tmp_path, "webdataset")
+    ((n_shards, n_tasks),) = found
+    assert n_tasks == n_shards > 1
+
+
 def test_a_killed_export_goes_on_and_finished_shards_are_not_written_again(frozen, tmp_path, monkeypatch):
     whole = shards_of(export(frozen, tmp_path / "whole", "webdataset"))
     target = tmp_path / "killed"
