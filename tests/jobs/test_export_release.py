@@ -97,7 +97,6 @@ def test_shards_hold_the_same_images_and_the_same_bytes_each_time(frozen, tmp_pa
     assert shards_of(again) == shards_of(tmp_path / "a"), "both ways of writing give the same bytes"
 
 
-@pytest.mark.slow
 def test_each_shard_is_hashed_by_a_task_of_its_own(frozen, tmp_path, monkeypatch):
     found = []
 
@@ -111,6 +110,7 @@ def test_each_shard_is_hashed_by_a_task_of_its_own(frozen, tmp_path, monkeypatch
     assert n_tasks == n_shards > 1
 
 
+@pytest.mark.slow
 def test_a_killed_export_goes_on_and_finished_shards_are_not_written_again(frozen, tmp_path, monkeypatch):
     whole = shards_of(export(frozen, tmp_path / "whole", "webdataset"))
     target = tmp_path / "killed"
