@@ -111,7 +111,7 @@ def _help(field: dataclasses.Field[Any], same_as: str | None) -> str:
     if same_as:
         return f"the same as {same_as}"
     needed = "; needed" if field.metadata.get("is_needed") else ""
-    default = "" if field.default is None or field.default == () else f" ({_shown(field.default)})"
+    default = "" if field.default is None or field.default == () else f" ({config.shown(field.default)})"
     return f"{field.metadata.get('help', '')}{needed}{default}"
 
 
@@ -212,9 +212,3 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
 
 def _is_list(kinds: tuple[Any, ...]) -> bool:
     return any(typing.get_origin(kind) is tuple for kind in kinds)
-
-
-def _shown(default: Any) -> str:
-    if isinstance(default, bool):
-        return str(default).lower()
-    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)

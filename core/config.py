@@ -103,6 +103,17 @@ def flag_of(name: str) -> str:
     return f"--{name.rstrip('_').replace('_', '-')}"
 
 
+def shown(value: Any) -> str:
+    """A setting as a flag gives it.
+
+    >>> shown(True), shown(("en", "es"))
+    ('true', 'en,es')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
 def check_needed(settings: Any, command: str) -> None:
     """Refuse to run a command without what it needs."""
     missing = [

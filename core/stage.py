@@ -195,15 +195,11 @@ def _is_current(
 
 def _changed(last: Any, settings: Any) -> list[str]:
     """The settings that differ from those of the last run, as flags: a person may have forgotten to give them again."""
-
-    def shown(value: Any) -> str:
-        return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
     if last is None:
         return []
     before, now = json.loads(last["config"]), json.loads(config.as_json(settings))
     return [
-        f"{config.flag_of(name)} {shown(value)} (was {shown(before[name])})"
+        f"{config.flag_of(name)} {config.shown(value)} (was {config.shown(before[name])})"
         for name, value in now.items()
         if name in before and before[name] != value
     ]

@@ -23,13 +23,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: list[str]) -> int:
     names = [*STAGES, *OTHER_COMMANDS]
-    # A command that is named needs no other: importing them all takes longer than a small query.
-    modules = {name: _module(name) for name in (argv[:1] if argv[:1] and argv[0] in names else names)}
-    parser = cli.parser("./submit.sh", SUMMARY, modules, current={*STAGES, "run"})
     if argv and not argv[0].startswith("-") and argv[0] not in names:
         raise UsageError(
             f"no command {argv[0]!r}{likely(argv[0], names)}\n  next: ./submit.sh --help lists them"
         )
+    # A command that is named needs no other: importing them all takes longer than a small query.
+    modules = {name: _module(name) for name in (argv[:1] if argv[:1] and argv[0] in names else names)}
+    parser = cli.parser("./submit.sh", SUMMARY, modules, current={*STAGES, "run"})
     arguments = cli.parse(parser, argv)
     if arguments.command is None:
         parser.print_help(output.data_stream())

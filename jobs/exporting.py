@@ -121,7 +121,7 @@ def _placed(plan: DataFrame, located: DataFrame, *, root: str, records_dir: str)
         with held(places.join(located, on="image_id")) as rows:
             files = rows.groupBy("path").agg(F.sum("size_bytes").alias("size_bytes"))
             paths = [row["path"] for row in files.orderBy(F.desc("size_bytes"), "path").collect()]
-            tasks = local_rows(spark, zip(paths, range(len(paths)), strict=True), "path string, task int")
+            tasks = local_rows(spark, ((path, n) for n, path in enumerate(paths)), "path string, task int")
             # One task a data file, the largest first.
             numbered = rows.join(F.broadcast(tasks), on="path")
             spread = numbered.repartitionById(max(1, len(paths)), F.col("task"))

@@ -10,11 +10,8 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import functions as F
-
-from synlake import output, tables, taxonomy
+from synlake import output, registry, taxonomy
 from synlake.config import option
-from synlake.errors import InputError
 from synlake.methods.taxonomies import Entry, difference
 from synlake.warehouse import Warehouse
 
@@ -44,12 +41,8 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
 def _entries(warehouse: Warehouse, given: str, mode: str) -> Mapping[str, Entry]:
     if given.startswith("release:"):
         name = given.removeprefix("release:")
-        rows = tables.read(warehouse, "release_synsets").where(F.col("release") == name).collect()
-        if not rows:
-            raise InputError(
-                f"{given}: no such release in {warehouse.root}\n"
-                '  next: ./submit.sh sql "SELECT release FROM releases" lists them'
-            )
+        registry.row_of(warehouse, name, flag="release")  # where there is none, it names those there are
+        rows = registry.rows_of(warehouse, name)["release_synsets"].collect()
         return {r["synset_id"]: Entry(tuple(r["lemmas"]), r["gloss"], tuple(r["parent_ids"])) for r in rows}
     nouns = taxonomy.load(None if given == "wordnet" else given, mode)
     return {noun.synset_id: Entry(noun.lemmas, noun.gloss, noun.parent_ids) for noun in nouns}

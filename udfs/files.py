@@ -23,7 +23,7 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from synlake.errors import InputError
+from synlake.config import check_folder
 from synlake.local_rows import dealt_rows
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".jfif")
@@ -103,10 +103,8 @@ def find_files(spark: SparkSession, folder: str, prefix: str | None = None) -> D
     """One row a file below ``folder``, listed side by side; ``source_ref`` begins with ``prefix``, by default
     the folder's own name. Raises :class:`InputError` where there is no such folder.
     """
+    check_folder("--input", folder)
     root = os.fsencode(os.path.abspath(os.path.expanduser(folder)))
-    if not os.path.isdir(root):
-        what = "is a file; wanted a folder" if os.path.exists(root) else "no such folder"
-        raise InputError(f"{folder}: {what}\n  next: give a folder with images")
     name = prefix or os.path.basename(root).decode("utf-8", errors="backslashreplace")
     units_df = dealt_rows(spark, ((unit,) for unit in units(root)), "unit binary")
     return list_files(units_df, root=root, prefix=name)

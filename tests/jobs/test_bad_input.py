@@ -70,20 +70,19 @@ def test_mistakes_of_usage_exit_with_2(capsys, argv, words):
     assert words in text
 
 
-def test_an_unknown_config_key_names_file_key_and_the_nearest(capsys, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("deduplicate-images:\n  tua: 3\n", "deduplicate-images: unknown key 'tua'; did you mean 'tau'?"),
+        ("seed: 7\nselect-synsets: [1\n", "line 3, column 1: is not YAML"),
+    ],
+)
+def test_a_mistake_in_a_config_file_is_told_with_the_file_and_the_place(capsys, tmp_path, content, words):
     path = tmp_path / "my.yaml"
-    path.write_text("deduplicate-images:\n  tua: 3\n")
+    path.write_text(content)
     code, text = said(capsys, "deduplicate-images", "--config", str(path))
     assert code == 2
-    assert f"--config {path}: deduplicate-images: unknown key 'tua'; did you mean 'tau'?" in text
-
-
-def test_broken_yaml_is_told_by_line_and_column(capsys, tmp_path):
-    path = tmp_path / "my.yaml"
-    path.write_text("seed: 7\nselect-synsets: [1\n")
-    code, text = said(capsys, "select-synsets", "--config", str(path))
-    assert code == 2
-    assert f"--config {path}: line 3, column 1: is not YAML" in text
+    assert f"--config {path}: {words}" in text
 
 
 def test_a_folder_in_the_place_of_a_file_is_told(capsys, tmp_path):
