@@ -49,6 +49,7 @@ bench-sources: setup ## downloads against img2dataset; seconds of selection
 
 bench-release: setup ## freeze, verify and query 1.28M synthetic rows, against Spark copying them
 	$(VENV)/python benchmarks/release.py
+	$(VENV)/python benchmarks/release_commands.py
 
 bench-export: setup ## WebDataset export of $(IMAGES) against tar
 	$(VENV)/python benchmarks/export.py $(IMAGES)
