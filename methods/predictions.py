@@ -7,13 +7,16 @@ from pyspark.sql import functions as F
 
 
 def parsed(given: DataFrame) -> DataFrame:
-    """``image_id, rank, label, raw`` from strings; a rank that is no whole number is null."""
+    """``image_id, rank, label, raw`` from strings; ``raw`` tells a rank that is no number from 1, as of a broken line."""
     rank = F.col("rank").try_cast("int")
+    is_rank = F.coalesce((rank.cast("string") == F.col("rank")) & (rank >= 1), F.lit(False))
+    shown = [F.coalesce(name, F.lit("")) for name in ("image_id", "rank")]
+    fault = F.format_string("%s: rank '%s' is no number from 1", *shown)
     return given.select(
         F.when(F.col("image_id") != "", F.col("image_id")).alias("image_id"),
-        F.when(rank.cast("string") == F.col("rank"), rank).alias("rank"),
+        F.when(is_rank, rank).alias("rank"),
         F.when(F.col("label") != "", F.col("label")).alias("label"),
-        "raw",
+        F.coalesce("raw", F.when(~is_rank, fault)).alias("raw"),
     )
 
 
@@ -46,9 +49,6 @@ def faults_in(guesses: DataFrame, images: DataFrame, *, split: str) -> DataFrame
     of_row = F.coalesce(
         F.when(F.col("raw").isNotNull(), F.lit("malformed lines")),
         F.when(F.col("image_id").isNull(), F.lit("lines without an image_id")),
-        F.when(
-            F.col("rank").isNull() | (F.col("rank") < 1), F.lit("images with a rank that is no number from 1")
-        ),
         F.when(F.col("label").isNull(), F.lit("images with an empty guess")),
         F.when(F.col("is_repeated") & F.col("is_new"), F.lit("repeated images")),
         F.when(F.col("has_gap") & F.col("is_new"), F.lit("images with a rank left out")),

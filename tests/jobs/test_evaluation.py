@@ -116,8 +116,9 @@ def test_faults_of_a_list_are_told_together(warehouse, tmp_path):
 
 def test_missing_extra_and_repeated_images_are_told_together(release, tmp_path):
     path = write_csv(
-        tmp_path / "p.csv", ["image_id", "rank", "label"], ("a", 1, "x"), ("a", 1, "x"), ("z", 1, "x")
-    )
+        tmp_path / "p.csv", ["image_id", "rank", "label"],
+        ("a", 1, "x"), ("a", 1, "x"), ("z", 1, "x"), ("c", "first", "x"), ("d", 0, "x"),
+    )  # fmt: skip
     with pytest.raises(InputError) as told:
         take(release, path)
     for words in (
@@ -126,6 +127,7 @@ def test_missing_extra_and_repeated_images_are_told_together(release, tmp_path):
         "extra images",
         "such as z",
         "repeated images: 1, such as a",
+        "malformed lines: 2, such as c: rank 'first' is no number from 1, d: rank '0' is no number from 1",
     ):
         assert words in str(told.value)
     assert not tables.exists(release, "predictions")
