@@ -25,14 +25,15 @@ _COLUMNS = ("synset_id", "parent_ids", "lemmas", "gloss")
 _SHOWN = 5
 
 
-def load(path: str | None, mode: str = "extend") -> list[Noun]:
-    """The nouns of WordNet with those of ``path`` added, or in their place.
+def load(path: str | None, mode: str = "extend", *, flag: str = "--taxonomy-file") -> list[Noun]:
+    """The nouns of WordNet with those of ``path``, given as ``flag``, added, or in their place.
 
     Raises :class:`InputError` listing duplicate ids, unknown parents, orphans and cycles, all at once.
     """
     if path is None:
         return list(wordnet.nouns())
-    rows = list(_read(path))
+    where = f"{flag} {path}"
+    rows = list(_read(path, where))
     base = {noun.synset_id: noun for noun in wordnet.nouns()} if mode == "extend" else {}
     faults = _duplicates(rows)
     merged = _retired({**base, **{noun.synset_id: noun for noun in rows}})
@@ -40,7 +41,7 @@ def load(path: str | None, mode: str = "extend") -> list[Noun]:
     faults += _unreachable(merged)
     if faults:
         listed = "\n".join(f"  - {fault}" for fault in faults)
-        raise InputError(f"--taxonomy-file {path}: {len(faults)} kinds of fault\n{listed}")
+        raise InputError(f"{where}: {len(faults)} kinds of fault\n{listed}")
     return list(merged.values())
 
 
@@ -49,16 +50,16 @@ def tops(nouns: Iterable[Noun]) -> list[str]:
     return [noun.synset_id for noun in nouns if not noun.parent_ids]
 
 
-def _read(path: str) -> Iterator[Noun]:
+def _read(path: str, where: str) -> Iterator[Noun]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-        records = _json_records(text) if not path.lower().endswith(".csv") else _csv_records(path, text)
+        records = _json_records(text) if not path.lower().endswith(".csv") else _csv_records(text, where)
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"--taxonomy-file {path}: cannot be read: {error}") from None
+        raise InputError(f"{where}: cannot be read: {error}") from None
     for i, record in enumerate(records, start=1):
         fault = _record_fault(record)
         if fault:
-            raise InputError(f"--taxonomy-file {path}: record {i}: {fault}")
+            raise InputError(f"{where}: record {i}: {fault}")
         lemmas = _listed(record["lemmas"])
         name = (lemmas or [str(record["synset_id"])])[0].lower().replace(" ", "_")
         yield Noun(
@@ -72,13 +73,11 @@ def _read(path: str) -> Iterator[Noun]:
         )
 
 
-def _csv_records(path: str, text: str) -> list[dict[str, Any]]:
+def _csv_records(text: str, where: str) -> list[dict[str, Any]]:
     reader = csv.DictReader(text.splitlines())
     missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
-        raise InputError(
-            f"--taxonomy-file {path}: column {', '.join(missing)} is missing; wanted {', '.join(_COLUMNS)}"
-        )
+        raise InputError(f"{where}: column {', '.join(missing)} is missing; wanted {', '.join(_COLUMNS)}")
     return list(reader)
 
 

@@ -6,6 +6,7 @@ hashes that differ by a bit or so, so a warehouse has hashes of one mode only.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from synlake import output, table_files, tables
@@ -60,10 +61,11 @@ def main(warehouse: Warehouse, settings: Config) -> Outcome:
     wanted = Wanted(settings.mode, settings.pixel_sha256 and settings.mode == "exact", settings.extra_hashes)
     if not resample.is_compiled():
         output.say("note: synlake was installed without a C compiler: same fingerprints, but slower")
-    with wide_rows(warehouse.spark):
+    with ExitStack() as stack:
         if warehouse.is_remote:
+            stack.enter_context(wide_rows(warehouse.spark))
             hashed = fingerprint(table_files.read_files(warehouse, "image_bytes", files), limits, wanted)
-        else:
+        else:  # tasks read the files themselves
             hashed = fingerprint_files(warehouse.spark, files, limits, wanted)
         # A file may have known images too, though files are mostly all new: those are dropped as rows
         # without bytes, rather than by a join that would shuffle images.

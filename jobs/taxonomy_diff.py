@@ -32,17 +32,20 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Read both taxonomies and print their differences."""
-    before = _entries(warehouse, settings.before, settings.taxonomy_mode)
-    after = _entries(warehouse, settings.after, settings.taxonomy_mode)
+    mode = settings.taxonomy_mode
+    before = _entries(warehouse, settings.before, mode, flag="--before")
+    after = _entries(warehouse, settings.after, mode, flag="--after")
     output.emit(COLUMNS, difference(before, after), arguments.format)
     return 0
 
 
-def _entries(warehouse: Warehouse, given: str, mode: str) -> Mapping[str, Entry]:
+def _entries(warehouse: Warehouse, given: str, mode: str, *, flag: str) -> Mapping[str, Entry]:
     if given.startswith("release:"):
         name = given.removeprefix("release:")
-        registry.row_of(warehouse, name, flag="release")  # where there is none, it names those there are
+        registry.row_of(
+            warehouse, name, flag=f"{flag} release"
+        )  # where there is none, it names those there are
         rows = registry.rows_of(warehouse, name)["release_synsets"].collect()
         return {r["synset_id"]: Entry(tuple(r["lemmas"]), r["gloss"], tuple(r["parent_ids"])) for r in rows}
-    nouns = taxonomy.load(None if given == "wordnet" else given, mode)
+    nouns = taxonomy.load(None if given == "wordnet" else given, mode, flag=flag)
     return {noun.synset_id: Entry(noun.lemmas, noun.gloss, noun.parent_ids) for noun in nouns}

@@ -21,6 +21,7 @@ from synlake.jobs import (
     import_predictions,
     import_release,
     scoring,
+    taxonomy_diff,
 )
 from synlake.jobs.guesses import read_order
 from synlake.methods.evaluation import (
@@ -93,6 +94,30 @@ def test_an_imported_release_is_frozen_with_its_names_and_hierarchy(release, tmp
     assert hierarchy["n01440764"]["is_class"]
     with pytest.raises(ConflictError, match="frozen already"):
         import_release.run(release, import_release.Config(release="r1", input="whatever.csv"), AS_CSV)
+
+
+def test_the_classes_of_a_release_are_compared_with_a_taxonomy(imported, tmp_path, capsys):
+    rows = [("x", "", "x", ""), ("n01440764", "x", "tench|Tinca tinca", ""), ("new", "x", "new", "")]
+    path = write_csv(tmp_path / "mine.csv", ["synset_id", "parent_ids", "lemmas", "gloss"], *rows)
+
+    def differences(before):
+        settings = taxonomy_diff.Config(before=before, after=path, taxonomy_mode="replace")
+        taxonomy_diff.run(imported, settings, AS_CSV)
+        return [
+            (row["change"], row["synset_id"]) for row in csv.DictReader(capsys.readouterr().out.splitlines())
+        ]
+
+    found = differences("release:r1")
+    assert [one for one in found if one[0] in ("added", "retired")] == [
+        ("retired", "n01443537"),
+        ("added", "new"),
+    ]
+    assert ("moved", "n01440764") in found
+    assert "x" not in {synset_id for _, synset_id in found}
+    with pytest.raises(InputError, match="--before release r2: no such release; there are: r1"):
+        differences("release:r2")
+    with pytest.raises(InputError, match="--before .*order.txt: cannot be read"):
+        differences(str(tmp_path / "order.txt"))
 
 
 def test_faults_of_a_list_are_told_together(warehouse, tmp_path):
