@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import sys
 import zipfile
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def test_the_zip_is_the_package(pack) -> None:
     assert {"synlake/__init__.py", "synlake/jobs/__main__.py", "synlake/conf/local.yaml"} <= names
     assert {name.split("/")[0] for name in names} == {"synlake"}
     assert not any(name.endswith(".pyc") for name in names)
+
+
+def test_packing_needs_no_setuptools_which_python_3_12_does_not_bring(pack, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "setuptools", None)
+    assert pack["code"]().exists()
 
 
 def test_the_same_sources_give_the_same_bytes(pack) -> None:
