@@ -10,22 +10,20 @@ WORDNET=net.sf.extjwnl:extjwnl-data-wn30:1.2 # WordNet 3.0, whose offsets are Im
 quiet_archive="-Xlog:cds=off -Xlog:cds+dynamic=off"
 
 set_up() {
-  local stamp
-  stamp=$(stamp_of_sources)
-  if is_current .ready "$stamp"; then return; fi
+  if is_current .ready; then return; fi
   find_python
   find_java
   take_lock
   # Another first use may have made it while this one waited.
-  if ! is_current .ready "$stamp"; then make_venv "$stamp"; fi
+  if ! is_current .ready; then make_venv; fi
   release_lock
 }
 
 set_up_extra() { # EXTRA WHAT: packages that few need, installed when they are asked for
   local stamp
-  stamp=$(stamp_of_sources)
-  if is_current ".ready-$1" "$stamp"; then return; fi
+  if is_current ".ready-$1"; then return; fi
   take_lock
+  stamp=$(stamp_of_sources)
   say "setting up ($2 …"
   step "$venv/bin/python" -m pip install -q -e "${root}[$1]" -c "$root/constraints.txt"
   printf '%s\n' "$stamp" >"$venv/.ready-$1"
@@ -33,18 +31,25 @@ set_up_extra() { # EXTRA WHAT: packages that few need, installed when they are a
 }
 
 stamp_of_sources() { # what .venv is made from; a folder that moved needs a new one too
-  printf '%s %s %s %s\n' "$(cat "$root"/{setup.py,pyproject.toml,constraints.txt,methods/near.c,udfs/resample.c} | cksum)" "$DELTA" "$WORDNET" "$root"
+  printf '%s %s %s %s %s\n' "$(cat "$root"/{setup.py,pyproject.toml,constraints.txt,methods/near.c,udfs/resample.c} | cksum)" \
+    "$DELTA" "$WORDNET" "$root" "$(chosen_python)"
 }
 
-is_current() { # NAME STAMP: was .venv completed from these very sources, and is its Python still there?
-  [ -x "$venv/bin/python" ] && [ "$(cat "$venv/$1" 2>/dev/null)" = "$2" ]
+chosen_python() { # the one that is asked for, else the one that .venv was made with, which an update keeps
+  if [ -n "${PYTHON:-}" ]; then command -v "$PYTHON" || true; else cat "$venv/.python" 2>/dev/null || true; fi
 }
 
-make_venv() { # STAMP. From nothing: a half-made one is not worth repairing, since pip's cache makes this quick
-  local coordinates=$DELTA
+is_current() { # NAME: was .venv completed from these very sources, and is its Python still there?
+  [ -x "$venv/bin/python" ] && [ "$(cat "$venv/$1" 2>/dev/null)" = "$(stamp_of_sources)" ]
+}
+
+make_venv() { # from nothing: a half-made one is not worth repairing, since pip's cache makes this quick
+  local coordinates=$DELTA stamp
   [ -n "${SYNLAKE_WORDNET:-}" ] || coordinates=$DELTA,$WORDNET
   rm -rf "$venv" "$root"/{methods,udfs}/_*.so # one of older sources would stay where it cannot be compiled again
   mkdir -p "$venv"
+  command -v "$python" >"$venv/.python"
+  stamp=$(stamp_of_sources) # before pip reads them: they may change meanwhile
   say "setting up (first use): 1/3 $("$python" --version) in $venv …"
   step "$python" -m venv "$venv"
   say "setting up (first use): 2/3 Python packages; a few minutes …"
@@ -53,7 +58,7 @@ make_venv() { # STAMP. From nothing: a half-made one is not worth repairing, sin
   ln -s "$("$venv/bin/python" -c 'import pyspark; print(*pyspark.__path__)')" "$share/spark"
   say "setting up (first use): 3/3 Delta Lake and WordNet 3.0 …"
   fetch "$coordinates"
-  printf '%s\n' "$1" >"$venv/.ready" # last: says that all of the above is complete
+  printf '%s\n' "$stamp" >"$venv/.ready" # last: says that all of the above is complete
 }
 
 fetch() { # COORDINATES; Spark downloads into a folder of its own, and tools/fetch.py keeps what is needed
@@ -156,12 +161,12 @@ release_lock() {
 
 find_python() { # sets python; python3 first, since that is what a cluster's nodes are asked for too
   local candidate
-  for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python3.10; do
+  for candidate in "$(chosen_python)" python3 python3.13 python3.12 python3.11 python3.10; do
     if is_python_usable "$candidate"; then
       python=$candidate
       return
     fi
-    [ "$candidate" != "${PYTHON:-}" ] || break # asked for by name: no other will do
+    [ -z "${PYTHON:-}" ] || break # asked for by name: no other will do
   done
   fail 4 "no usable Python: wanted 3.10 to 3.13 with venv; found ${PYTHON:-python3}: $(version_of_python "${PYTHON:-python3}")" \
     "Debian, Ubuntu:  sudo apt-get install python3 python3-venv" \

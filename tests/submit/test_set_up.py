@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -68,6 +69,18 @@ def test_what_was_compiled_of_older_sources_goes_first(checkout) -> None:
 def test_a_moved_checkout_sets_up_again(checkout) -> None:
     checkout.run("--help")
     checkout.root = checkout.root.rename(checkout.root.with_name("moved"))
+    assert "setting up" in checkout.run("--help").stderr
+
+
+def test_another_python_sets_up_again_and_is_kept_by_an_update(checkout) -> None:
+    python = checkout.stubs / "bin/python3"
+    other = Path(shutil.copy(python, checkout.stubs / "other python"))
+    checkout.run("--help")
+    assert checkout.run("--help", PYTHON="python3").stderr == "", "the one that it has"
+    assert "setting up" in checkout.run("--help", PYTHON=other).stderr
+    assert checkout.run("--help").stderr == ""
+    (checkout.root / "constraints.txt").write_text("changed\n")
+    python.unlink()  # else nothing would tell which of the two the update takes
     assert "setting up" in checkout.run("--help").stderr
 
 
