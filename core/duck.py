@@ -82,7 +82,16 @@ def ask(connection: Any, statement: str) -> tuple[list[str], Iterator[Any]]:
             "\n  next: SHOW TABLES lists what there is" if isinstance(error, duckdb.CatalogException) else ""
         )
         raise InputError(f"SQL: {str(error).splitlines()[0]}{hint}") from None
-    return [column[0] for column in result.description], map(_as_spark, iter(result.fetchone, None))
+    return [column[0] for column in result.description], _rows_of(result)
+
+
+def _rows_of(result: Any) -> Iterator[Any]:
+    import duckdb
+
+    try:
+        yield from map(_as_spark, iter(result.fetchone, None))
+    except duckdb.Error as error:
+        raise InputError(f"SQL: {str(error).splitlines()[0]}") from None
 
 
 def _as_spark(row: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -172,7 +181,11 @@ def _opened(root: str, table: str, travel: re.Match[str] | None) -> Any:
     newest, at = found.version(), travel["at"].strip("'")
     try:
         is_version = travel["kind"].lower() == "version"
-        found.load_as_version(int(at) if is_version else at.replace(" ", "T") + "Z")
+        moment = None if is_version else dt.datetime.fromisoformat(at).replace(tzinfo=dt.timezone.utc)
+        found.load_as_version(moment or int(at))
+        # Of a time before the first version delta-rs gives that one.
+        if moment is not None and found.history(1)[0]["timestamp"] > moment.timestamp() * 1000:
+            raise ValueError
     except (DeltaError, ValueError) as error:
         raise InputError(
             f"SQL: {travel[0]}: no longer, or not yet, there; the newest is version {newest}"

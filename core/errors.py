@@ -16,6 +16,7 @@ code   meaning
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -64,37 +65,56 @@ class ContractError(SynlakeError):
         self.faults = tuple(faults)
 
 
-#: What the JVM or the operating system says, and what that means to a user. First match wins.
-_PLATFORM_FAULTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+#: What a task says of an image whose bytes are no longer those that its id, their sha256, names.
+OTHER_BYTES = "other bytes than its image_id names: image"
+#: What the JVM, the operating system or a task says, and what that means to a user. First match wins.
+_FAULTS: tuple[tuple[type[SynlakeError], tuple[str, ...], str, str], ...] = (
     (
+        InputError,
+        (OTHER_BYTES,),
+        "the warehouse is damaged",
+        "verify-release --deep names all such images; take the table image_bytes from a copy",
+    ),
+    (
+        EnvironmentFault,
         ("No space left on device", "Disk quota exceeded", "[Errno 28]"),
         "the disk is full",
         "free some space, or choose another place with --warehouse; then run the same command again",
     ),
     (
+        EnvironmentFault,
         ("Permission denied", "AccessDeniedException", "Read-only file system", "[Errno 13]"),
         "permission denied",
         "check who owns the folder, or choose another one with --warehouse",
     ),
     (
+        EnvironmentFault,
         ("Mkdirs failed to create", "ParentNotDirectoryException", "Not a directory", "Cannot create"),
         "a folder cannot be made there",
         "choose another place with --warehouse",
     ),
     (
+        EnvironmentFault,
         ("OutOfMemoryError", "Java heap space"),
         "the JVM ran out of memory",
         "give it more with spark.driver.memory / spark.executor.memory in a file passed as --conf",
     ),
+    (
+        InputError,
+        ("FAILED_READ_FILE",),
+        "a data file of the warehouse is missing or damaged",
+        "verify-release says what is no longer as it was frozen; take the file from a copy",
+    ),
 )
 
 
-def platform_fault(error: BaseException) -> EnvironmentFault | None:
-    """The user's version of a fault of the machine, or None where ``error`` is something else."""
+def platform_fault(error: BaseException) -> SynlakeError | None:
+    """The user's version of a fault of the machine or of its files, or None where ``error`` is something else."""
     text = str(error)
-    for signs, what, next_step in _PLATFORM_FAULTS:
+    for kind, signs, what, next_step in _FAULTS:
         sign = next((sign for sign in signs if sign in text), None)
         if sign is not None:
             where = next((line.strip(" :\t") for line in text.splitlines() if sign in line), sign)
-            return EnvironmentFault(f"{what}: {where[:300]}\n  next: {next_step}")
+            where = re.sub(r"^[\w.]+(Error|Exception): ", "", where)
+            return kind(f"{what}: {where[:300]}\n  next: {next_step}")
     return None

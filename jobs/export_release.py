@@ -154,8 +154,9 @@ def _write_texts(
     endings: Sequence[str],
 ) -> None:
     """What goes beside the files: classes, whose the images are, and the cards that describe the whole."""
-    classes = synsets.select("synset_id", "name", "gloss", "n_images").orderBy("synset_id")
-    _write_csv(classes, root, "classes.csv")
+    numbered = with_class_index(synsets.withColumn("label", F.col("synset_id")), labels)
+    columns = ("synset_id", F.col("class_index").alias("class_number"), "name", "gloss", "n_images")
+    _write_csv(numbered.select(*columns).orderBy("synset_id"), root, "classes.csv")
     sources = (tables.read_or_empty(warehouse, name) for name in ("candidates", "search_results"))
     with held(attribution(images, *sources)) as attributed:
         _write_csv(attributed.orderBy("image_id"), root, "attribution.csv")

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from pyspark.sql import DataFrame
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
+from synlake.errors import OTHER_BYTES
 from synlake.udfs.shards import Written, write_shards_of
 from synlake.udfs.tar_members import ending_of, keyed
 
@@ -28,6 +29,12 @@ WRITTEN = StructType(
 )
 _QUALITY, _LOWEST_QUALITY, _STEP = 90, 30, 15
 _SMALLER = 0.8
+
+
+def checked(image_id: str, content: bytes | memoryview) -> None:
+    """Raise where ``content`` is not what ``image_id``, its sha256, names: an export would vouch for it."""
+    if hashlib.sha256(content).hexdigest() != image_id:
+        raise ValueError(f"{OTHER_BYTES} {image_id}")
 
 
 def prepared(content: bytes, *, shorter_px: int, max_bytes: int) -> tuple[bytes, bool]:
@@ -90,6 +97,7 @@ def write_folders(images: DataFrame, *, root: str, shorter_px: int, max_bytes: i
         for batch in batches:
             rows = []
             for row in batch.to_pylist():
+                checked(row["image_id"], row["bytes"])
                 content, ok = prepared(row["bytes"], shorter_px=shorter_px, max_bytes=max_bytes)
                 relative = f"{row['split']}/{row['label']}/{row['image_id']}.{ending_of(content)}"
                 _write_once(os.path.join(root, relative), content)
@@ -132,6 +140,7 @@ def write_shards(
     def contents(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[dict[str, Any], bytes, bool]]:
         rows = (row for batch in batches for row in batch.to_pylist())
         for row in keyed(rows):
+            checked(row["image_id"], row["bytes"])
             yield (row, *prepared(row["bytes"], shorter_px=shorter_px, max_bytes=max_bytes))
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -20,7 +20,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from synlake.udfs.data_files import local
-from synlake.udfs.export_images import WRITTEN, to_batch
+from synlake.udfs.export_images import WRITTEN, checked, to_batch
 from synlake.udfs.shards import put_in_place
 from synlake.udfs.tar_members import end_of, keyed, length, records
 
@@ -99,6 +99,7 @@ def _place_file(path: str, wanted: dict[int, list[dict[str, Any]]], records_dir:
     shards: dict[str, int] = {}
     try:
         for at, content in _contents(local(path), sorted(wanted)):
+            checked(wanted[at][0]["image_id"], content)
             for row in wanted[at]:
                 _write_at(_opened(shards, records_dir, row["shard"]), records(row, content), row["start"])
                 n += 1

@@ -143,6 +143,21 @@ def test_our_own_faults_keep_their_traceback(capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_data_file_that_is_gone_is_no_fault_of_synlake(spark, tmp_path):
+    warehouse = open_warehouse(spark, str(tmp_path / "warehouse"))
+    tables.overwrite(
+        warehouse, "pool", rows(spark, "pool", {"image_id": "a", "synset_id": "n1", "is_kept": True})
+    )
+    (file,) = (tmp_path / "warehouse/pool").rglob("*.parquet")
+    file.unlink()
+    with pytest.raises(Exception, match="FAILED_READ_FILE") as caught:
+        tables.read(warehouse, "pool").collect()
+    fault = errors.platform_fault(caught.value)
+    assert fault.exit_code == 3
+    assert file.name in str(fault)
+    assert "next: verify-release" in str(fault)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_disk_that_fills_up_loses_nothing(spark, tmp_path):
     disk = tmp_path / "small disk"

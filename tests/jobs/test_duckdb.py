@@ -179,6 +179,23 @@ def test_an_image_is_found_by_those_near_it(filled):
     assert [(row[1], row[2]) for row in found] == [("b", 3)]  # -8 is -1 with three bits off
 
 
+def test_a_time_before_a_table_was_there_is_said(filled):
+    query = "SELECT count(*) AS n FROM pool TIMESTAMP AS OF '2000-01-01'"
+    with pytest.raises(InputError, match="not yet, there"):
+        duck.connect(filled.root, query)
+    with pytest.raises(InputError, match="SQL: "):
+        sql.execute(filled, query, {})
+
+
+def test_the_first_mistake_in_what_comes_from_a_pipe_ends_it(filled, monkeypatch, capsys):
+    piped = io.StringIO("SELECT 'first' AS a;\nSELECT nme FROM pool;\nSELECT 'last' AS a;\n")
+    monkeypatch.setattr(sql, "_stdin", lambda: piped)
+    with pytest.raises(InputError, match="nme"):
+        sql._prompt(filled, {}, "csv")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("a\nfirst\n", "")
+
+
 def test_a_version_that_is_not_there_is_said(filled):
     text = "SELECT 1 FROM pool VERSION AS OF 99"
     with pytest.raises(InputError, match="pool VERSION AS OF 99: .* the newest is version 1"):

@@ -11,9 +11,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from pyspark.sql import functions as F
+from warehouses import copied
 
-from synlake import table_files
-from synlake.errors import InputError
+from synlake import table_files, tables
+from synlake.errors import InputError, platform_fault
 from synlake.jobs import export_release, exporting, import_release
 from synlake.udfs.export_images import prepared, resized
 from synlake.udfs.place_tar import finish_shards
@@ -56,6 +58,21 @@ def test_folders_walk_back_to_the_same_images(frozen, tmp_path):
     before = {p: p.stat().st_mtime_ns for p in target.glob("*/*/*.png")}
     export(frozen, tmp_path, "imagefolder")
     assert {p: p.stat().st_mtime_ns for p in target.glob("*/*/*.png")} == before, "nothing is written twice"
+
+
+@pytest.mark.parametrize("layout", ["imagefolder", "webdataset", "parquet"])
+def test_bytes_that_are_no_longer_those_of_their_image_are_not_exported(frozen, tmp_path, layout):
+    damaged = copied(frozen[0], tmp_path / "warehouse")
+    first = min(frozen[1])
+    content = tables.read(damaged, "image_bytes").where(F.col("image_id") == first).collect()[0]["bytes"]
+    for file in (tmp_path / "warehouse/image_bytes").rglob("*.parquet"):
+        file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
+        file.write_bytes(file.read_bytes().replace(bytes(content), bytes(content[:-1]) + b"\0"))
+    with pytest.raises(Exception, match="other bytes") as told:
+        export((damaged, {}), tmp_path / "export", layout)
+    fault = platform_fault(told.value)
+    assert fault.exit_code == 3
+    assert f"is damaged: other bytes than its image_id names: image {first}\n" in str(fault)
 
 
 def test_files_that_no_export_wrote_are_left_alone(frozen, tmp_path):
@@ -129,6 +146,16 @@ def test_a_killed_export_goes_on_and_finished_shards_are_not_written_again(froze
     assert {p.name for p, t in before.items() if p.stat().st_mtime_ns != t} == {first.name}
     with pytest.raises(InputError, match="holds another export"):
         export(frozen, target, "webdataset", resize=20)
+
+
+def test_classes_have_the_numbers_that_images_have(frozen, tmp_path):
+    target = export(frozen, tmp_path, "webdataset", split=("val",))
+    listed = csv.DictReader((target / "classes.csv").open())
+    assert [(row["synset_id"], row["class_number"]) for row in listed] == [
+        ("cat", "0"),
+        ("dog", "1"),
+        ("eel", "2"),
+    ]
 
 
 def test_parquet_has_the_images_and_names_its_classes(frozen, tmp_path):
