@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from synlake.errors import InputError
 
 #: Keys shown of each kind.
 SAMPLE = 3
+
+
+def not_utf8(*columns: str) -> Column:
+    """Whether a text in one of ``columns`` had bytes that are not UTF-8, for which readers put U+FFFD."""
+    return F.contains(F.concat_ws(" ", *columns), F.lit("\ufffd"))
 
 
 def raise_listed(faults: DataFrame, where: str, next_step: str) -> None:

@@ -193,10 +193,11 @@ def _check_columns(path: str, wanted: Mapping[str, str], names: list[str]) -> No
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
+            flag = f"--{field.removesuffix('_id')}-column"
             faults.append(f"  - no column {name!r} for {field}{hint}")
     if faults:
         raise InputError(
             f"{path}: has the columns {', '.join(map(repr, names))}\n"
             + "\n".join(faults)
-            + "\n  next: name the columns, such as --item-column question"
+            + f"\n  next: correct the first line; where --help has a flag such as {flag}, it names the column"
         )

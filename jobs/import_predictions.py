@@ -7,6 +7,7 @@ array of class numbers (one row an image, best first) with --order. Importing a 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -67,10 +68,11 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     ):
         split = settings.split or _covered_split(known, guesses)
         wrong = faults_in(guesses, known, split=split)
-        next_step = "give guesses for each image once, or name the images they are for with --split"
-        faults.raise_listed(
-            wrong, f"--input {settings.input}: not the images of release {settings.release}", next_step
+        next_step = "correct the lines; guesses for the images of one split only: --split"
+        where = (
+            f"--input {settings.input}: not one list of guesses for each image of release {settings.release}"
         )
+        faults.raise_listed(wrong, where, next_step)
         _check_labels(guesses, labels, settings)
         rows = guesses.select(
             F.lit(settings.release).alias("release"),
@@ -80,13 +82,29 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
             "rank",
             "label",
         )
-        where = {"release": settings.release, "model": settings.model}
+        mine = {"release": settings.release, "model": settings.model}
+        _forget_scores(warehouse, mine)
         n = tables.overwrite(
-            warehouse, "predictions", rows.select(*TABLES["predictions"].schema.names), where=where
+            warehouse, "predictions", rows.select(*TABLES["predictions"].schema.names), where=mine
         )
         n_images = guesses.select("image_id").distinct().count()
     output.emit(COLUMNS, [(settings.release, settings.model, split, n_images, n)], arguments.format)
     return 0
+
+
+def _forget_scores(warehouse: Warehouse, where: Mapping[str, str]) -> None:
+    """Take out what the model's earlier guesses scored, before they are replaced: no score is of other guesses."""
+    for table in ("evaluations", "class_evaluations"):
+        mine = tables.read_or_empty(warehouse, table).where(
+            (F.col("release") == where["release"]) & (F.col("model") == where["model"])
+        )
+        if not mine.isEmpty():
+            tables.overwrite(warehouse, table, mine.limit(0), where=where)
+            if table == "evaluations":
+                output.say(
+                    f"note: the scores of {where['model']} on {where['release']} were of its earlier guesses\n"
+                    "  next: evaluate-predictions"
+                )
 
 
 def _guesses(warehouse: Warehouse, settings: Config, labels: list[str]) -> DataFrame:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from synlake.faults import not_utf8
+
 
 def parsed(given: DataFrame) -> DataFrame:
-    """``image_id, rank, label, raw`` from strings; ``raw`` tells a rank that is no number from 1, as of a broken line."""
+    """``image_id, rank, label, raw`` from strings; ``raw`` tells of a rank that is no number from 1."""
     rank = F.col("rank").try_cast("int")
     is_rank = F.coalesce((rank.cast("string") == F.col("rank")) & (rank >= 1), F.lit(False))
     shown = [F.coalesce(name, F.lit("")) for name in ("image_id", "rank")]
@@ -48,6 +50,7 @@ def faults_in(guesses: DataFrame, images: DataFrame, *, split: str) -> DataFrame
     missing = wanted.join(guesses.select("image_id").distinct(), on="image_id", how="left_anti")
     of_row = F.coalesce(
         F.when(F.col("raw").isNotNull(), F.lit("malformed lines")),
+        F.when(not_utf8("image_id", "label"), F.lit("lines that are not UTF-8")),
         F.when(F.col("image_id").isNull(), F.lit("lines without an image_id")),
         F.when(F.col("label").isNull(), F.lit("images with an empty guess")),
         F.when(F.col("is_repeated") & F.col("is_new"), F.lit("repeated images")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from synlake.faults import not_utf8
 from synlake.schemas.release_images import SPLITS
 
 #: Other names of splits that lists use.
@@ -29,6 +30,7 @@ def faults_in(listed: DataFrame) -> DataFrame:
     is_again = F.row_number().over(Window.partitionBy("image_id").orderBy("label", "split")) == 2
     fault = F.coalesce(
         F.when(F.col("raw").isNotNull(), F.lit("malformed lines")),
+        F.when(not_utf8("image_id", "label"), F.lit("lines that are not UTF-8")),
         F.when(F.col("image_id").isNull(), F.lit("lines without an image_id")),
         F.when(F.col("label").isNull(), F.lit("images without a label")),
         F.when(~F.col("split").isin(*SPLITS), F.lit(f"images whose split is none of {', '.join(SPLITS)}")),

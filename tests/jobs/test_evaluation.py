@@ -168,6 +168,31 @@ def test_the_test_split_may_be_predicted_alone_and_again(release, tmp_path):
     assert (row["split"], row["n_images"], row["top1"], row["top5"]) == ("test", 2, 0.5, 1.0)
 
 
+def test_scores_go_with_the_guesses_that_they_were_of(release, tmp_path, capsys):
+    for model in ("m", "other"):
+        take(
+            release,
+            write_csv(tmp_path / "w.csv", ["image_id", "rank", "label"], ("a", 1, "x"), ("b", 1, "x")),
+            model,
+        )
+        evaluate_predictions.run(release, evaluate_predictions.Config(release="r1", model=model), AS_CSV)
+    right = [("a", 1, "n01440764"), ("b", 1, "n01443537")]
+    take(release, write_csv(tmp_path / "r.csv", ["image_id", "rank", "label"], *right))
+    assert "next: evaluate-predictions" in capsys.readouterr().err
+    for table in ("evaluations", "class_evaluations"):
+        assert {row["model"] for row in as_dicts(tables.read(release, table))} == {"other"}
+
+
+def test_names_that_are_not_utf8_are_not_frozen(release, tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("image_id,rank,label\na,1,caf\xe9\n".encode("latin-1"))
+    settings = import_release.Config(release="r2", input=str(path))
+    with pytest.raises(InputError, match="lines that are not UTF-8: 1, such as a"):
+        import_release.run(release, settings, AS_CSV)
+    with pytest.raises(InputError, match="lines that are not UTF-8: 1, such as a"):
+        take(release, str(path))
+
+
 def test_json_lists_arrays_and_numbers_give_the_same_rows(release, tmp_path):
     lines = [json.dumps({"image_id": i, "labels": ["x", "n01440764"]}) for i in "abcd"]
     (tmp_path / "p.jsonl").write_text("\n".join(lines))
