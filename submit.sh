@@ -213,6 +213,7 @@ print_command() {
     line="$line $(quoted "$word")"
   done
   printf '%s\n' "$line"
+  [ "$where" = local ] || say "note: this was not run; what it ships, in $root/build, is packed when the command itself is"
 }
 
 quoted() { # for a shell to read; printf %q differs between versions of bash

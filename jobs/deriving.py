@@ -84,9 +84,11 @@ def check_version(warehouse: Warehouse, release: str, images: DataFrame) -> None
         needed = versions.needed(counts, n_classes_gone=n_classes_gone)
         if versions.allows(given, needed):
             return
+    told = [f"{n} {change}" for change, n in sorted(counts.items())]
+    told += [f"{n_classes_gone} classes gone"] if n_classes_gone else []
     raise UsageError(
         f"--release {release}: after {last} this would be a {given} release, but the change is a {needed} one"
-        f" ({', '.join(f'{n} {change}' for change, n in sorted(counts.items()))})\n"
+        f" ({', '.join(told)})\n"
         f"  next: choose a name whose {needed} number is larger"
     )
 
@@ -147,6 +149,8 @@ def _withdrawn(warehouse: Warehouse, images: DataFrame, path: str | None) -> Dat
             f"--withdraw {path}: wanted image ids in UTF-8, one a line, got other bytes ({error})\n"
             "  next: save the file as UTF-8"
         ) from None
+    if path and not lines:
+        raise InputError(f"--withdraw {path}: lists no images; wanted image ids, one a line")
     given = local_rows(warehouse.spark, [(line,) for line in sorted(set(lines))], "image_id string")
     unknown = given.join(images.select("image_id"), on="image_id", how="left_anti")
     sample = [row["image_id"] for row in unknown.orderBy("image_id").limit(3).collect()]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from synlake import output, registry
+from synlake import output
 from synlake.config import bad_name, option
 from synlake.errors import UsageError
 from synlake.jobs import released
@@ -54,7 +54,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
         raise UsageError(
             "two releases are needed: the older and the newer\n  next: ./submit.sh diff-releases OLD NEW"
         )
-    rows = [registry.row_of(warehouse, release, flag="RELEASE") for release in given]
+    rows = [released.chosen(warehouse, release, flag="RELEASE") for release in given]
     old, new = (released.labelled_images(warehouse, row) for row in rows)
     n_images = sum(row["n_images"] for row in rows)
     with suited_to_rows(warehouse.spark, n_images), held(diff_images(old, new)) as changes:

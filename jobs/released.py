@@ -17,11 +17,16 @@ from synlake.warehouse import Warehouse
 def chosen(warehouse: Warehouse, release: str, *, flag: str = "--release") -> dict[str, Any]:
     """The row of a release that is about to be used; where somebody gave notice not to, that is told."""
     row = registry.row_of(warehouse, release, flag=flag)
+    tell_notices(warehouse, release)
+    return row
+
+
+def tell_notices(warehouse: Warehouse, release: str) -> None:
+    """Say of a release that it should not be used any more, where somebody gave notice."""
     for notice in registry.notices(warehouse, release):
         instead = f"; use {notice['use_instead']} instead" if notice["use_instead"] else ""
         since = notice["noticed_at"].astimezone(dt.timezone.utc).date()  # Spark gives this machine's time
         output.say(f"note: release {release} is deprecated since {since}: {notice['reason']}{instead}")
-    return row
 
 
 def labelled_images(warehouse: Warehouse, row: Mapping[str, Any]) -> DataFrame:

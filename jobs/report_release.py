@@ -19,7 +19,7 @@ from synlake import faults, output, region_files, registry, tables
 from synlake.config import bad_name, option
 from synlake.errors import EnvironmentFault, InputError
 from synlake.intake import read_rows
-from synlake.jobs import PIPELINE, report_history, report_pictures
+from synlake.jobs import PIPELINE, released, report_history, report_pictures
 from synlake.jobs.past import Seen, as_recorded
 from synlake.methods import release_report as counted
 from synlake.methods.region_balance import balance
@@ -61,7 +61,7 @@ class Config:
 
 def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -> int:
     """Read what is known of the release, write the page; print how large it is."""
-    row = registry.row_of(warehouse, settings.release)
+    row = released.chosen(warehouse, settings.release)
     regions = region_files.regions(settings.regions)
     path = os.path.abspath(os.path.expanduser(settings.output))
     _check_place(path)

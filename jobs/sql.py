@@ -221,22 +221,28 @@ def _stdin() -> TextIO:
 
 
 def _prompt(warehouse: Warehouse, variables: Mapping[str, str], output_format: str) -> int:
-    for statement in _typed_statements():
+    """Answer what is typed; of what comes from a pipe the first mistake ends it, as with a file."""
+    stream = _stdin()
+    for statement in _typed_statements(stream):
         try:
             _answer(warehouse, statement, variables, output_format)
         except SynlakeError as error:
+            if not stream.isatty():
+                raise
             output.say(f"error: {error}")
     return 0
 
 
-def _typed_statements() -> Iterator[str]:
+def _typed_statements(stream: TextIO) -> Iterator[str]:
     """Statements as they are typed, each ended by a semicolon; until the input ends, or ``quit``."""
-    stream = _stdin()
-    output.say("SQL ends with a semicolon; SHOW TABLES; lists tables; quit leaves")
+    is_typed = stream.isatty()
+    if is_typed:
+        output.say("SQL ends with a semicolon; SHOW TABLES; lists tables; quit leaves")
     typed = ""
     while True:
-        sys.stderr.write("sql> " if not typed else "  -> ")
-        sys.stderr.flush()
+        if is_typed:
+            sys.stderr.write("sql> " if not typed else "  -> ")
+            sys.stderr.flush()
         line = stream.readline()
         if not line or (not typed and line.strip().lower() in ("quit", "exit", "quit;", "exit;")):
             break

@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 
 from synlake import manifest, output, registry, tables, textfiles
 from synlake.config import bad_name, option
+from synlake.jobs import released
 from synlake.methods.checksum import combine, content_checksum, row_hashes
 from synlake.methods.verification import byte_faults, row_faults, split_faults
 from synlake.schemas import TABLES
@@ -53,6 +54,7 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
     findings = list(check(warehouse, settings.release, deep=settings.deep))
     output.emit(COLUMNS, findings, arguments.format)
     n_bad = sum(not is_ok for _, is_ok, _ in findings)
+    released.tell_notices(warehouse, settings.release)
     output.say(f"release {settings.release}: {f'{n_bad} checks failed' if n_bad else 'is as it was frozen'}")
     return 3 if n_bad else 0
 

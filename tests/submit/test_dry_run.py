@@ -53,7 +53,9 @@ def dry_run(checkout: Path, *arguments: str, **variables: str) -> subprocess.Com
 def test_golden(checkout: Path, name: str) -> None:
     before = sorted(checkout.rglob("*"))
     done = dry_run(checkout, "--dry-run", *CASES[name])
-    assert (done.returncode, done.stderr) == (0, "")
+    is_shipped = "--py-files" in done.stdout
+    assert (done.returncode, "is packed when" in done.stderr) == (0, is_shipped)
+    assert done.stderr.count("\n") == is_shipped
     assert sorted(checkout.rglob("*")) == before, "a dry run leaves everything as it was"
     line = done.stdout.replace(str(checkout / "root"), "<root>").replace(str(checkout), "<here>")
     golden = HERE / "golden" / f"{name}.txt"
