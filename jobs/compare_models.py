@@ -94,6 +94,15 @@ def _common_split(settings: Config, guesses_l: DataFrame, guesses_r: DataFrame) 
     return str(splits[0])
 
 
+def _shown_p(p: float) -> float | str:
+    """A p that a double cannot tell from 0 is not 0.
+
+    >>> _shown_p(0.25), _shown_p(1e-7), _shown_p(0.0)
+    (0.25, '1.0e-07', '<1e-300')
+    """
+    return p if p >= 1e-6 else f"{p:.1e}" if p else "<1e-300"
+
+
 def _compared(
     settings: Config, split: str, name: str, scored_l: DataFrame, scored_r: DataFrame
 ) -> tuple[object, ...]:
@@ -114,7 +123,7 @@ def _compared(
         delta,
         low,
         high,
-        p if p >= 1e-6 else f"{p:.1e}",
+        _shown_p(p),
         cells["n_only_l"],
         cells["n_only_r"],
     )

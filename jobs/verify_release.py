@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -100,9 +101,14 @@ def _guarded(name: str, find: Callable[[], tuple[bool, str]]) -> Finding:
 
 
 def _reason(error: Exception) -> str:
+    r"""The line that names the file, without the names of Java's exceptions before it.
+
+    >>> _reason(ValueError("An error\n: org.apache.spark.SparkException: [FAILED_READ_FILE] file x.parquet\n at y"))
+    '[FAILED_READ_FILE] file x.parquet'
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = next((line for line in lines if "Checksum" in line or "parquet" in line.lower()), lines[0])
-    return told[:300]
+    return re.sub(r"^(: )?([\w.$]+(Exception|Error): )*", "", told)[:300]
 
 
 def _same(found: object, wanted: object) -> tuple[bool, str]:
