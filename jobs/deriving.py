@@ -52,8 +52,10 @@ def derive(warehouse: Warehouse, settings: Config) -> Outcome:
         left_out = {reason: count for reason, count in left_out.items() if count}
         origin = _provenance(warehouse, settings, origin_row, left_out, is_withheld=is_withheld)
         derived = _rows(warehouse, rows, images, settings, is_withheld=is_withheld)
-        checksum = freezing.freeze(warehouse, mine, derived, origin)
-    notes = [f"release {settings.release} is frozen from {parent}, content_checksum {checksum}"]
+        row = freezing.freeze(warehouse, mine, derived, origin)
+    notes = [
+        f"release {settings.release} is frozen from {parent}, content_checksum {row['content_checksum']}"
+    ]
     if "withheld" in left_out:
         notes.append(
             f"without the holdout of {parent}: its images in a subset of classes would tell their labels"

@@ -131,9 +131,17 @@ def _freeze_pool(warehouse: Warehouse, settings: Config) -> Outcome:
         }
         scores = utility_controls(nouns, found.classes, outcome, configs.get("select-synsets", {}))
         origin = _provenance(warehouse, settings, configs, outcome)
-        checksum = freezing.freeze(warehouse, mine, rows, origin, sizes=sizes)
-    note = f"release {settings.release} is frozen, content_checksum {checksum}"
-    return replace(outcome, controls=(*outcome.controls, *scores), notes=(note,))
+        row = freezing.freeze(warehouse, mine, rows, origin, sizes=sizes)
+    note = f"release {settings.release} is frozen, content_checksum {row['content_checksum']}"
+    notes = (*_empty_splits(settings, row["counts"]), note)
+    return replace(outcome, controls=(*outcome.controls, *scores), notes=notes)
+
+
+def _empty_splits(settings: Config, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """What a user who asked for splits would miss: of a small class the training split takes the most."""
+    wanted = {"val": settings.n_val, "test": settings.n_test, "holdout": settings.n_holdout}
+    empty = [split for split, n in wanted.items() if n and not counts.get(f"split:{split}")]
+    return (f"note: no class is large enough for images in split {', '.join(empty)}",) if empty else ()
 
 
 class _Counted:

@@ -43,8 +43,8 @@ def freeze(
     origin: Provenance,
     *,
     sizes: Mapping[str, int] | None = None,
-) -> str:
-    """Add the rows of each table, register them as a release, write its manifest; returns the checksum.
+) -> dict[str, Any]:
+    """Add the rows of each table, register them as a release, write its manifest; returns its row in ``releases``.
 
     The caller holds the rows of ``release_images``, or knows that their keys are unique and gives the ``sizes`` of
     classes. With ``origin.is_withheld`` the labels of its holdout go to a table of their own.
@@ -68,7 +68,7 @@ def freeze(
     values = [tuple(row[name] for name in schema.names)]
     registry.register(warehouse, mine, local_rows(warehouse.spark, values, schema))
     _write_manifest(now, row, by_class)
-    return str(row["content_checksum"])
+    return row
 
 
 def write_manifest(warehouse: Warehouse, row: Mapping[str, Any]) -> None:

@@ -205,6 +205,13 @@ def test_the_manifest_counts_classes_and_the_hierarchy_is_the_releases_own(froze
     }  # fmt: skip
 
 
+def test_a_split_that_no_class_is_large_enough_for_is_told():
+    settings = freeze_release.Config(release="v1.0.0", n_val=1, n_test=0, n_holdout=2)
+    (note,) = freeze_release._empty_splits(settings, {"split:train": 3, "withheld": 0})
+    assert note.endswith("split val, holdout")
+    assert freeze_release._empty_splits(settings, {"split:val": 1, "split:holdout": 1}) == ()
+
+
 def test_a_list_of_withdrawn_images_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "ids.txt").write_text("p1\n", encoding="utf-16")
     with pytest.raises(InputError, match="ids.txt: wanted image ids in UTF-8"):
