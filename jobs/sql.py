@@ -165,7 +165,10 @@ def show_ready_made(
     (statement,) = split_statements(_read(name))
     views.register(warehouse, statement)
     result = execute(warehouse, statement, variables)
-    output.emit(result.columns, result.limit(n_rows).collect(), output_format)
+    found = result.limit(n_rows + 1).collect()
+    output.emit(result.columns, found[:n_rows], output_format)
+    if len(found) > n_rows:
+        output.say(f"only the first {n_rows} rows are shown; sql -f {name} gives more")
 
 
 def split_statements(text: str) -> list[str]:
