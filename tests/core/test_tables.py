@@ -92,6 +92,13 @@ def words_in(df):
     return sorted(row["query"] for row in df.collect())
 
 
+#: With the lists of files that Delta keeps in its checksum files, and from its log where there are none.
+LISTED_OR_NOT = [
+    pytest.param(True, id="listed"),
+    pytest.param(False, id="unlisted", marks=pytest.mark.slow),
+]
+
+
 def forget_checksum_files(warehouse, table):
     """As where another engine wrote last, or a table has too many files to be listed."""
     for path in Path(tables.path(warehouse, table), "_delta_log").glob("*.crc"):
@@ -99,7 +106,7 @@ def forget_checksum_files(warehouse, table):
     warehouse.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 
-@pytest.mark.parametrize("is_listed", [True, False], ids=["listed", "unlisted"])
+@pytest.mark.parametrize("is_listed", LISTED_OR_NOT)
 def test_every_version_is_as_delta_and_delta_rs_read_it(spark, warehouse, is_listed):
     noted = replace(warehouse, user_metadata={"stage": "of a test"})
     for write, given in [("overwrite", "ab"), ("append", "c"), ("overwrite", "de")]:
@@ -169,7 +176,7 @@ def labels_by_model(df):
     }
 
 
-@pytest.mark.parametrize("is_listed", [True, False], ids=["listed", "unlisted"])
+@pytest.mark.parametrize("is_listed", LISTED_OR_NOT)
 def test_rows_with_some_values_are_replaced_and_all_others_stay(spark, warehouse, is_listed):
     for model, label in [("it's", "a"), ("other", "b"), ("it's", "c")]:
         if not is_listed:

@@ -9,7 +9,7 @@ import random
 import networkx as nx
 import numpy as np
 import pytest
-from rows import as_dicts
+from rows import as_dicts, rows
 from scipy.stats import binom
 from warehouses import copied
 
@@ -168,18 +168,14 @@ def test_the_test_split_may_be_predicted_alone_and_again(release, tmp_path):
     assert (row["split"], row["n_images"], row["top1"], row["top5"]) == ("test", 2, 0.5, 1.0)
 
 
-def test_scores_go_with_the_guesses_that_they_were_of(release, tmp_path, capsys):
-    for model in ("m", "other"):
-        take(
-            release,
-            write_csv(tmp_path / "w.csv", ["image_id", "rank", "label"], ("a", 1, "x"), ("b", 1, "x")),
-            model,
-        )
-        evaluate_predictions.run(release, evaluate_predictions.Config(release="r1", model=model), AS_CSV)
-    right = [("a", 1, "n01440764"), ("b", 1, "n01443537")]
-    take(release, write_csv(tmp_path / "r.csv", ["image_id", "rank", "label"], *right))
+def test_scores_go_with_the_guesses_that_they_were_of(spark, release, tmp_path, capsys):
+    header, scored = ["image_id", "rank", "label"], ("evaluations", "class_evaluations")
+    for table in scored:
+        of = [{"release": "r1", "model": model} for model in ("m", "other")]
+        tables.append(release, table, rows(spark, table, *of))
+    take(release, write_csv(tmp_path / "p.csv", header, ("a", 1, "n01440764"), ("b", 1, "n01443537")))
     assert "next: evaluate-predictions" in capsys.readouterr().err
-    for table in ("evaluations", "class_evaluations"):
+    for table in scored:
         assert {row["model"] for row in as_dicts(tables.read(release, table))} == {"other"}
 
 
