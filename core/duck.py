@@ -125,6 +125,8 @@ def _make_view(
     connection: Any, root: str, name: str, table: str, travel: re.Match[str] | None = None
 ) -> list[str]:
     """View ``name`` of a table, as of a version or time where one is asked for; returns the data files it reads."""
+    import duckdb
+
     found = _opened(root, table, travel)
     files = [unquote(file) for file in found.file_uris()] if found else []
     if not files:
@@ -135,9 +137,15 @@ def _make_view(
     is_partitioned = str(bool(found.metadata().partition_columns)).lower()
     # The names of folders above the warehouse are no columns, and values of partitions are text.
     how = f"hive_partitioning = {is_partitioned}, hive_types_autocast = false"
-    connection.execute(
-        f'CREATE TEMP VIEW "{name}" AS SELECT {columns} FROM read_parquet({_listed(files)}, {how})'
-    )
+    try:
+        connection.execute(
+            f'CREATE TEMP VIEW "{name}" AS SELECT {columns} FROM read_parquet({_listed(files)}, {how})'
+        )
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:  # no such file; no Parquet
+        raise InputError(
+            f"table {table}: a data file is missing or damaged: {str(error).splitlines()[0]}\n"
+            "  next: verify-release says what is no longer as it was frozen; take the file from a copy"
+        ) from None
     return files
 
 

@@ -11,6 +11,7 @@ from importlib.resources import files
 import pytest
 from PIL import Image
 from rows import NOON, rows
+from warehouses import copied
 
 from synlake import catalogue, duck, registry, tables, views
 from synlake.errors import InputError
@@ -219,6 +220,17 @@ def test_duckdb_reaches_no_file(filled):
     connection = duck.connect(filled.root, "")
     with pytest.raises(InputError, match="Permission"):
         duck.ask(connection, f"SELECT * FROM read_text('{sys.executable}')")
+
+
+@pytest.mark.parametrize("left", [None, b"no Parquet"])
+def test_a_data_file_that_cannot_be_read_is_told(filled, tmp_path, left):
+    damaged = copied(filled, tmp_path / "warehouse")
+    for file in (tmp_path / "warehouse/pool").glob("*.parquet"):
+        file.unlink()
+        if left:
+            file.write_bytes(left)
+    with pytest.raises(InputError, match="table pool: a data file is missing or damaged: "):
+        duck.connect(damaged.root, "SELECT * FROM pool")
 
 
 def test_a_table_that_delta_rs_cannot_open_is_named(tmp_path):
