@@ -189,7 +189,7 @@ def _opened(root: str, table: str, travel: re.Match[str] | None) -> Any:
     newest, at = found.version(), travel["at"].strip("'")
     try:
         is_version = travel["kind"].lower() == "version"
-        moment = None if is_version else dt.datetime.fromisoformat(at).replace(tzinfo=dt.timezone.utc)
+        moment = None if is_version else _in_utc(dt.datetime.fromisoformat(at))
         found.load_as_version(moment or int(at))
         # Of a time before the first version delta-rs gives that one.
         if moment is not None and found.history(1)[0]["timestamp"] > moment.timestamp() * 1000:
@@ -199,6 +199,11 @@ def _opened(root: str, table: str, travel: re.Match[str] | None) -> Any:
             f"SQL: {travel[0]}: no longer, or not yet, there; the newest is version {newest}"
         ) from error
     return found
+
+
+def _in_utc(moment: dt.datetime) -> dt.datetime:
+    """A time whose zone is not said is UTC, as in Spark's sessions here."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
 
 
 def _make_functions(connection: Any, statements: str, words: set[str]) -> None:

@@ -103,7 +103,7 @@ def _forget_scores(warehouse: Warehouse, where: Mapping[str, str]) -> None:
             if table == "evaluations":
                 output.say(
                     f"note: the scores of {where['model']} on {where['release']} were of its earlier guesses\n"
-                    "  next: evaluate-predictions"
+                    f"  next: ./submit.sh evaluate-predictions --release {where['release']} --model {where['model']}"
                 )
 
 

@@ -42,9 +42,8 @@ def run(warehouse: Warehouse, settings: Config, arguments: argparse.Namespace) -
 def _entries(warehouse: Warehouse, given: str, mode: str, *, flag: str) -> Mapping[str, Entry]:
     if given.startswith("release:"):
         name = given.removeprefix("release:")
-        registry.row_of(
-            warehouse, name, flag=f"{flag} release"
-        )  # where there is none, it names those there are
+        # Where there is none, it names those there are.
+        registry.row_of(warehouse, name, flag=f"{flag} release")
         rows = registry.rows_of(warehouse, name)["release_synsets"].collect()
         return {r["synset_id"]: Entry(tuple(r["lemmas"]), r["gloss"], tuple(r["parent_ids"])) for r in rows}
     nouns = taxonomy.load(None if given == "wordnet" else given, mode, flag=flag)

@@ -174,7 +174,7 @@ def test_scores_go_with_the_guesses_that_they_were_of(spark, release, tmp_path, 
         of = [{"release": "r1", "model": model} for model in ("m", "other")]
         tables.append(release, table, rows(spark, table, *of))
     take(release, write_csv(tmp_path / "p.csv", header, ("a", 1, "n01440764"), ("b", 1, "n01443537")))
-    assert "next: evaluate-predictions" in capsys.readouterr().err
+    assert "next: ./submit.sh evaluate-predictions --release r1 --model m" in capsys.readouterr().err
     for table in scored:
         assert {row["model"] for row in as_dicts(tables.read(release, table))} == {"other"}
 
