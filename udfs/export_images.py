@@ -101,7 +101,9 @@ def write_folders(images: DataFrame, *, root: str, shorter_px: int, max_bytes: i
                 content, ok = prepared(row["bytes"], shorter_px=shorter_px, max_bytes=max_bytes)
                 relative = f"{row['split']}/{row['label']}/{row['image_id']}.{ending_of(content)}"
                 _write_once(os.path.join(root, relative), content)
-                rows.append((relative, hashlib.sha256(content).hexdigest(), len(content), 1, int(not ok)))
+                is_same = content is row["bytes"]  # whose sha256 the id is
+                digest = row["image_id"] if is_same else hashlib.sha256(content).hexdigest()
+                rows.append((relative, digest, len(content), 1, int(not ok)))
             yield to_batch(rows)
 
     return images.select("split", "label", "image_id", "bytes").mapInArrow(write, WRITTEN)
