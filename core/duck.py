@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
-from synlake.errors import EnvironmentFault, InputError
+from synlake.errors import DAMAGED_FILE, FROM_A_COPY, EnvironmentFault, InputError
 from synlake.registry import schema_name
 from synlake.schemas import TABLES
 from synlake.udfs.sql_functions import HAMMING, phash_of
@@ -143,8 +143,7 @@ def _make_view(
         )
     except (duckdb.IOException, duckdb.InvalidInputException) as error:  # no such file; no Parquet
         raise InputError(
-            f"table {table}: a data file is missing or damaged: {str(error).splitlines()[0]}\n"
-            "  next: verify-release says what is no longer as it was frozen; take the file from a copy"
+            f"table {table}: {DAMAGED_FILE}: {str(error).splitlines()[0]}\n  next: {FROM_A_COPY}"
         ) from None
     return files
 

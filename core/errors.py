@@ -67,6 +67,9 @@ class ContractError(SynlakeError):
 
 #: What a task says of an image whose bytes are no longer those that its id, their sha256, names.
 OTHER_BYTES = "other bytes than its image_id names: image"
+#: The same of a data file that is not there, or is no longer what was written; and what then helps.
+DAMAGED_FILE = "a data file is missing or damaged"
+FROM_A_COPY = "verify-release says what is no longer as it was frozen; take the file from a copy"
 #: What the JVM, the operating system or a task says, and what that means to a user. First match wins.
 _FAULTS: tuple[tuple[type[SynlakeError], tuple[str, ...], str, str], ...] = (
     (
@@ -102,8 +105,8 @@ _FAULTS: tuple[tuple[type[SynlakeError], tuple[str, ...], str, str], ...] = (
     (
         InputError,
         ("FAILED_READ_FILE",),
-        "a data file of the warehouse is missing or damaged",
-        "verify-release says what is no longer as it was frozen; take the file from a copy",
+        DAMAGED_FILE,  # of the warehouse, or one that was given: the file is named
+        FROM_A_COPY,
     ),
 )
 
@@ -114,7 +117,15 @@ def platform_fault(error: BaseException) -> SynlakeError | None:
     for kind, signs, what, next_step in _FAULTS:
         sign = next((sign for sign in signs if sign in text), None)
         if sign is not None:
-            where = next((line.strip(" :\t") for line in text.splitlines() if sign in line), sign)
-            where = re.sub(r"^[\w.]+(Error|Exception): ", "", where)
+            where = without_classes(next((line for line in text.splitlines() if sign in line), sign))
             return kind(f"{what}: {where[:300]}\n  next: {next_step}")
     return None
+
+
+def without_classes(line: str) -> str:
+    """A line of an exception's text without the names of exceptions before it.
+
+    >>> without_classes(": org.apache.spark.SparkException: [FAILED_READ_FILE] file x.parquet")
+    '[FAILED_READ_FILE] file x.parquet'
+    """
+    return re.sub(r"^([\w.$]+(Exception|Error): )*", "", line.strip(" :\t"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +21,7 @@ from pyspark.sql import functions as F
 
 from synlake import manifest, output, registry, tables, textfiles
 from synlake.config import bad_name, option
+from synlake.errors import without_classes
 from synlake.jobs import released
 from synlake.methods.checksum import combine, content_checksum, row_hashes
 from synlake.methods.verification import byte_faults, row_faults, split_faults
@@ -101,14 +101,10 @@ def _guarded(name: str, find: Callable[[], tuple[bool, str]]) -> Finding:
 
 
 def _reason(error: Exception) -> str:
-    r"""The line that names the file, without the names of Java's exceptions before it.
-
-    >>> _reason(ValueError("An error\n: org.apache.spark.SparkException: [FAILED_READ_FILE] file x.parquet\n at y"))
-    '[FAILED_READ_FILE] file x.parquet'
-    """
+    """The line that names the file."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = next((line for line in lines if "Checksum" in line or "parquet" in line.lower()), lines[0])
-    return re.sub(r"^(: )?([\w.$]+(Exception|Error): )*", "", told)[:300]
+    return without_classes(told)[:300]
 
 
 def _same(found: object, wanted: object) -> tuple[bool, str]:

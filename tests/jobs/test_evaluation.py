@@ -97,8 +97,8 @@ def test_an_imported_release_is_frozen_with_its_names_and_hierarchy(release, tmp
 
 
 def test_the_classes_of_a_release_are_compared_with_a_taxonomy(imported, tmp_path, capsys):
-    rows = [("x", "", "x", ""), ("n01440764", "x", "tench|Tinca tinca", ""), ("new", "x", "new", "")]
-    path = write_csv(tmp_path / "mine.csv", ["synset_id", "parent_ids", "lemmas", "gloss"], *rows)
+    listed = [("x", "", "x", ""), ("n01440764", "x", "tench|Tinca tinca", ""), ("new", "x", "new", "")]
+    path = write_csv(tmp_path / "mine.csv", ["synset_id", "parent_ids", "lemmas", "gloss"], *listed)
 
     def differences(before):
         settings = taxonomy_diff.Config(before=before, after=path, taxonomy_mode="replace")
